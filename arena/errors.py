@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING
 from arena.former_names import former_names
 
 if TYPE_CHECKING:
-    from arena.types import Reply
+    from arena.reply import Reply
 
 
 class ArenaError(Exception):

@@ -15,6 +15,10 @@ from typing import Literal, Protocol
 
 from arena.former_names import former_fields, former_property
 from arena.private import PrivateNumber, PrivateText
+from arena.reply import Alternative as Alternative
+from arena.reply import Reply as Reply
+from arena.reply import TokenChoice as TokenChoice
+from arena.sampling import Sampling as Sampling
 
 Role = Literal["system", "user", "assistant"]
 Face = Literal["public", "own", "notes", "rated", "verbatim"]
@@ -22,42 +26,6 @@ READ = "read"
 NOT_ASKED = "not asked"
 # The source of a confidence that a reply states; names of further numbers that it states begin so.
 STATED = "stated"
-
-
-@former_fields({"options": "choices"})
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """Settings of how a model samples; None leaves a setting to the provider.
-
-    `temperature` >= 0, `top_p` in (0, 1]; `max_tokens` counts generated tokens, reasoning included;
-    `stop` holds texts that end a reply.  `logprobs` asks for the log probability of every generated
-    token, with that many alternatives (0 to 20) beside it.  `top_k` >= 1 restricts the draw to the
-    likeliest k tokens, `min_p` in [0, 1) to tokens with at least that fraction of the highest
-    probability.  With `choices` nothing is generated: the reply is the one of these texts that is
-    the likeliest beginning of a reply, and the measures hold the probability of each.
-    """
-
-    temperature: float | None = None
-    top_p: float | None = None
-    max_tokens: int | None = None
-    stop: tuple[str, ...] = ()
-    logprobs: int | None = None
-    top_k: int | None = None
-    min_p: float | None = None
-    choices: tuple[str, ...] = ()
-
-    def content(self) -> dict[str, object]:
-        """Return the settings for ids and hashes, which must never change.
-
-        A field that came later is left out while unset, and a renamed one keeps its old key.
-        """
-        # The first four have been part of every id from the beginning, set or not.
-        first = ("temperature", "top_p", "max_tokens", "stop")
-        content: dict[str, object] = {name: getattr(self, name) for name in first}
-        for name in ("logprobs", "top_k", "min_p"):
-            if (value := getattr(self, name)) is not None:
-                content[name] = value
-        return content | ({"options": self.choices} if self.choices else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,57 +76,6 @@ class Request:
     seed: int
     place: Place
     generated_spans: tuple[GeneratedSpan, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Alternative:
-    """A token that was possible at a position, with its natural log probability (<= 0)."""
-
-    token: str
-    logprob: float
-
-
-@dataclass(frozen=True, slots=True)
-class TokenChoice:
-    """A generated token with its natural log probability (<= 0).
-
-    `alternatives` are the likeliest tokens in its place, itself included, as far as served.
-    """
-
-    token: str
-    logprob: float
-    alternatives: tuple[Alternative, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """The answer of a model.  Counts are in tokens; None means that the provider did not say.
-
-    `reasoning` is reasoning text that the provider serves apart from `text`; `tokens_out` includes
-    `tokens_reasoning`.  `cost_usd` is set if the provider itself states the cost (`cost_source` is
-    then "provider"); otherwise the arena computes it from prices.  `measures` are numbers computed
-    from token probabilities, by name.  Local models also report how many prompt tokens they read
-    (`tokens_prefilled`) and in how many steps they decoded (`decode_steps`).  `fingerprint` is the
-    provider's word for the configuration behind `model_served` (OpenAI's system_fingerprint).
-    """
-
-    text: str
-    reasoning: str | None = None
-    model_served: str | None = None
-    finish_reason: str | None = None
-    http_status: int | None = None
-    tokens_in: int | None = None
-    tokens_cached: int | None = None
-    tokens_out: int | None = None
-    tokens_reasoning: int | None = None
-    cost_usd: float | None = None
-    cost_source: str | None = None
-    token_ids: tuple[int, ...] | None = None
-    logprobs: tuple[TokenChoice, ...] | None = None
-    measures: Mapping[str, float] | None = None
-    tokens_prefilled: int | None = None
-    decode_steps: int | None = None
-    fingerprint: str | None = None
 
 
 @former_fields({"longer": "long_prompt_price"})

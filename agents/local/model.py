@@ -25,10 +25,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agents.local.settings import Settings, parse_settings
-from agents.providers.sampling import out_of_range
+from agents.providers.sampling import ProviderModel, unsupported_among
 from arena.errors import ContextOverflowError, RefusedError, StudyError
 from arena.play.reasoning import PartedText, part_reasoning
-from arena.types import Alternative, BaseModel, Price, Reply, Request, Sampling, TokenChoice
+from arena.sampling import LATER_SETTINGS
+from arena.types import Alternative, Price, Reply, Request, Sampling, TokenChoice
 
 if TYPE_CHECKING:
     from agents.local.choosing import TokenSampling
@@ -126,7 +127,7 @@ def get_or_create_model(
     return model
 
 
-class LocalModel(BaseModel):
+class LocalModel(ProviderModel):
     """A model on this machine; `local_model` or its reference makes one."""
 
     has_own_queue = True
@@ -246,9 +247,9 @@ class LocalModel(BaseModel):
         if self.engine is not None:
             self.engine.end_group(episode)
 
-    def unsupported_reason(self, sampling: Sampling) -> str | None:
-        """Return why the model cannot take a sampling, or None."""
-        return out_of_range(sampling)
+    def unsupported_settings(self, sampling: Sampling) -> dict[str, str]:
+        """Return the reason for each setting that the engine does not have."""
+        return unsupported_among(sampling, *LATER_SETTINGS)
 
     def request_settings(self, request: Request) -> dict[str, object]:
         """Return the settings of a request as they take effect, with number format and device."""

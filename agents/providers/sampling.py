@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeGuard
 
+from arena.sampling import EFFORTS
 from arena.types import BaseModel, Sampling
 
 MOST_LOGPROBS = 20
@@ -41,7 +42,33 @@ def out_of_range(sampling: Sampling, *, max_temperature: float = float("inf")) -
         return out_of(f"logprobs is a whole number from 0 to {MOST_LOGPROBS}", logprobs)
     if sampling.min_p is not None and not (is_number(sampling.min_p) and 0 <= sampling.min_p < 1):
         return out_of("min_p is a number from 0 on and below 1", sampling.min_p)
-    return wrong_texts(sampling)
+    return wrong_reasoning(sampling) or wrong_penalty(sampling) or wrong_texts(sampling)
+
+
+def wrong_reasoning(sampling: Sampling) -> str | None:
+    """Return the reason why effort or tokens of thought are out of range, None if they are not."""
+    effort = sampling.reasoning_effort
+    if effort is not None and effort not in EFFORTS:
+        return out_of(f"reasoning_effort is one of {', '.join(EFFORTS)}", effort)
+    tokens = sampling.thinking_tokens
+    if tokens is not None and not (type(tokens) is int and tokens >= 0):
+        return out_of("thinking_tokens is a whole number from 0 on", tokens)
+    # Both count thoughts: without a difference no token is left for the reply.
+    if tokens is not None and sampling.max_tokens is not None and tokens >= sampling.max_tokens:
+        return out_of(f"thinking_tokens is less than max_tokens ({sampling.max_tokens})", tokens)
+    return None
+
+
+def wrong_penalty(sampling: Sampling) -> str | None:
+    """Return the reason why a penalty is out of range, None if all are in range."""
+    for name in ("presence_penalty", "frequency_penalty"):
+        value = getattr(sampling, name)
+        if value is not None and not (is_number(value) and -2 <= value <= 2):
+            return out_of(f"{name} is a number from -2 to 2", value)
+    value = sampling.repetition_penalty
+    if value is not None and not (is_number(value) and 0 < value <= 2):
+        return out_of("repetition_penalty is a number above 0 and up to 2", value)
+    return None
 
 
 def out_of(rule: str, value: object) -> str:

@@ -25,7 +25,7 @@ from arena.studies.source import is_same_code
 from arena.studies.study import Play, Study, protocol_name, protocol_version
 from arena.studies.versions import versions_of
 from arena.text import pluralize
-from arena.types import Agent, Place, Price, Request, Subject
+from arena.types import Agent, Place, Price, Request, Sampling, Subject
 
 
 def agents_of(plays: Sequence[Play]) -> list[Agent]:
@@ -79,10 +79,15 @@ def check_secrets(study: Study, plays: Sequence[Play]) -> None:
     texts |= {
         text
         for agent in agents_of(plays)
-        for text in (agent.name, agent.system, agent.model.name, *agent.sampling.stop)
+        for text in (agent.name, agent.system, agent.model.name, *setting_texts(agent.sampling))
     }
     texts |= {f"{name} {value}" for arm in study.arms for name, value in arm.options.items()}
     check_no_secret(texts, f"study {study.name!r}" if study.name.isprintable() else "the study")
+
+
+def setting_texts(sampling: Sampling) -> list[str]:
+    """Return all texts of a sampling; settings in a provider's words as one text each."""
+    return [*sampling.stop, str(sampling.extra or ""), str(sampling.response_schema or "")]
 
 
 def texts_of(subject: Subject) -> list[str]:
