@@ -41,6 +41,7 @@ class ClaimRow:
     expected: str
     estimate: Annotated[Estimate, INLINE]
     p_adjusted: float = nan
+    number: str = ""
 
 
 @dataclass(frozen=True, slots=True)

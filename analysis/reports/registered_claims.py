@@ -248,7 +248,7 @@ def registered_findings(
         except StudyError as error:
             of_registered, why_not = None, str(error)
     rows = [
-        ClaimRow(claim.name, claim.primary, claim.words, estimate)
+        ClaimRow(claim.name, claim.primary, claim.words, estimate, number=claim.number)
         for claim in registered.claims
         for estimate in estimates_of(claim, of_registered, why_not)
     ]

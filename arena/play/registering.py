@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -58,6 +59,7 @@ from arena.types import Agent, Request
 DIGITS = 16
 # What a stranger needs to see of a prompt; the hash is of all of it.
 SHOWN_LETTERS = 4000
+NO_COMMIT = "none (run in no git repository)"
 SEEDS = (
     "the seed of each reply is derived from the episode, the seat, its step and the ask; the id of"
     " an episode from study, arm, protocol, options, subject, agents and repeat"
@@ -169,6 +171,7 @@ def add_plays(draft: DesignDraft, all_plays: Iterable[Play]) -> None:
         if is_new("protocol", id(function)):
             draft.add("protocols", name, "version", protocol_version(function))
             draft.add("protocols", name, "code", code_digits(code_hash(function)))
+            draft.add("protocols", name, "defaults", default_words(function))
             near = code_of(module_of(function))
             texts = [f"{module} {hashlib.sha256(near[module]).hexdigest()}" for module in near]
             draft.add("protocols", name, "imports", hash_of("\n".join(sorted(texts)))[:DIGITS])
@@ -184,6 +187,24 @@ def add_plays(draft: DesignDraft, all_plays: Iterable[Play]) -> None:
             name = function_name(play.grader)
             draft.add("graders", name, "code", reader_version(play.grader))
             draft.add("graders", name, "made with", made_with(play.grader))
+
+
+def default_words(function: Callable[..., object]) -> str:
+    """Return the options of a protocol with their defaults, in words; "none" if it has none."""
+    defaults = (
+        f"{name} = {value_words(each.default)}"
+        for name, each in inspect.signature(function).parameters.items()
+        if each.kind is each.KEYWORD_ONLY and each.default is not each.empty
+    )
+    return "; ".join(defaults) or "none"
+
+
+def value_words(value: object) -> str:
+    """Return the value of an option as JSON has it; of what JSON has not, its name or type."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        return str(getattr(value, "__qualname__", type(value).__qualname__))
 
 
 def add_agent(draft: DesignDraft, agent: Agent) -> None:
@@ -222,7 +243,7 @@ async def register(
         "",
         0,
         (),
-        {**versions(), "git commit": git_commit() or "none"},
+        {**versions(), "git commit": git_commit() or NO_COMMIT},
         len(all_plays),
         SEEDS,
         rehearsed.draft.parts,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 
+import orjson
+
 from arena.studies.registration import SEATED, Analysis, Plan, Stopping, say
 from arena.text import pluralize, printable
 
@@ -66,8 +68,9 @@ def claim_lines(analysis: Analysis) -> Iterator[str]:
     for primary, title in ((True, "Primary"), (False, "Secondary")):
         for claim in analysis.claims:
             if claim.primary == primary:
-                words = f": {one_line(claim.words)}" if claim.words else ""
-                yield f"- {title}: `{claim.name}`{words}"
+                number = f", {claim.number}" if claim.number else ""
+                words = f". Expected: {one_line(claim.words)}" if claim.words else ""
+                yield f"- {title}: `{claim.name}`{number}{words}"
     yield ""
     yield f"- Margin within which a mean counts as equal: {say(analysis.margin)}"
     yield f"- Multiplicity: {MULTIPLICITY[analysis.multiplicity]}."
@@ -85,8 +88,11 @@ def design_lines(plan: Plan) -> Iterator[str]:
     for arm, fields in plan.design["arms"].items():
         yield ""
         yield f"- Arm `{arm}`: protocol {', '.join(fields['protocol'])}"
-        options = ("all at their defaults" if each == "{}" else each for each in fields["options"])
-        yield f"  - options: {'; '.join(options)}"
+        options = "; or ".join(setting_words(each) for each in fields["options"])
+        yield f"  - options: {options or 'all at their defaults'}"
+        for protocol in fields["protocol"]:
+            defaults = plan.design["protocols"].get(protocol, {}).get("defaults", ())
+            yield from (f"  - defaults of {protocol}: {one_line(words)}" for words in defaults)
         lineups = fields["lineup"]
         yield f"  - {pluralize(len(lineups), 'lineup')}:"
         yield from (f"    - {lineup}" for lineup in lineups[:MOST_LINEUPS])
@@ -107,8 +113,21 @@ def agent_lines(plan: Plan) -> Iterator[str]:
     for agent, fields in plan.design["agents"].items():
         yield f"- `{agent}`"
         for name, values in fields.items():
+            if name == "sampling":
+                values = [setting_words(value) or "as the provider sets it" for value in values]
             shown = "; ".join(one_line(value) or "none" for value in values)
             yield f"  - {name}: {shown}"
+
+
+def setting_words(text: str) -> str:
+    """Return a JSON object as `name = value` in words, other texts as they are."""
+    try:
+        settings = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+    if not isinstance(settings, dict):
+        return text
+    return "; ".join(f"{name} = {orjson.dumps(each).decode()}" for name, each in settings.items())
 
 
 def subject_lines(plan: Plan) -> Iterator[str]:
@@ -153,7 +172,9 @@ def code_lines(plan: Plan) -> Iterator[str]:
     yield ""
     for part, word in (("protocols", "Protocol"), ("readers", "Reader"), ("graders", "Grader")):
         for item, fields in plan.design.get(part, {}).items():
-            values = (f"{name} {', '.join(found)}" for name, found in fields.items())
+            values = (
+                f"{name} {', '.join(found)}" for name, found in fields.items() if name != "defaults"
+            )
             yield f"- {word} `{item}`: {'; '.join(values)}"
     items = plan.design.get("prompts", {})
     if items:

@@ -58,11 +58,15 @@ HASHED = {
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A claim that the report of the study makes: its name there, and the expectation in words."""
+    """A claim that the report of the study makes: its name there, and the expectation in words.
+
+    `number` says in words what the report computes for it, and what it tests.
+    """
 
     name: str
     primary: bool = False
     words: str = ""
+    number: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +156,11 @@ class Deviation:
 
     part: str
     what: str
+
+    @property
+    def is_to_come(self) -> bool:
+        """Whether it says only that the study has not ended: to go on is no departure."""
+        return self.what.startswith(EARLY)
 
 
 @dataclass(slots=True)

@@ -86,14 +86,15 @@ def claims_block(found: RegisteredFindings) -> Block:
 
 
 def expectations(claims: tuple[ClaimRow, ...]) -> list[str]:
-    """Return what was expected of the claims, in the words that were registered, and verdicts."""
+    """Return what the claims compute and test, what was expected of them, and verdicts."""
+    numbers = {f"{row.claim}: {row.number}" for row in claims if row.number}
     words = {f"{row.claim}, as registered: {row.expected}" for row in claims if row.expected}
     verdicts = [
         f"{row.claim}, {row.estimate.what}: {row.estimate.verdict}"
         for row in claims
         if row.estimate.verdict
     ]
-    return [*sorted(words), *verdicts]
+    return [*sorted(numbers), *sorted(words), *verdicts]
 
 
 def value(estimate: Estimate) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -105,6 +106,7 @@ def add_claims(register: argparse.ArgumentParser) -> None:
 
 def register_study(options: argparse.Namespace) -> int:
     """Run `arena register`: register the studies of a file, or check them."""
+    from analysis.reports.claimable import words_on_verdicts
     from analysis.reports.registered_claims import CLAIMS
     from arena.tournaments.study_file import load_stages
 
@@ -123,11 +125,25 @@ def register_study(options: argparse.Namespace) -> int:
     studies, later = resolve(stages, options.db)
     analysis, stopping = analysis_of(options, studies), stopping_of(options, studies)
     found = [register_one(options, study, analysis, stopping, later) for study in studies]
-    if options.write is not None:
-        write(options.write, [registration for registration, _ in found])
     for registration, is_new in found:
         show(options, registration, is_new=is_new)
+    if warning := words_on_verdicts([each.name for each in analysis.claims], later):
+        print(f"WARNING: {warning}", file=sys.stderr)
+    if options.write is not None:
+        files = write(options.write, [registration for registration, _ in found])
+        print(printable(f"written: {', '.join(map(str, files))}"), file=sys.stderr)
+    print(printable(f"next: {run_command(options)}"), file=sys.stderr)
     return 0
+
+
+def run_command(options: argparse.Namespace) -> str:
+    """Return the command that plays what was registered."""
+    words = ["arena", "run", str(options.file)]
+    words += [word for each in options.option for word in ("-o", each)]
+    words += [word for each in options.vary for word in ("--vary", each)]
+    words += ["--keys", str(options.keys)] if options.keys else []
+    words += ["--db", str(options.db)] if options.db != Path("arena.duckdb") else []
+    return shlex.join(words)
 
 
 def resolve(stages: Stages, path: Path) -> tuple[list[Study], list[str]]:
@@ -182,7 +198,7 @@ def analysis_of(options: argparse.Namespace, studies: Sequence[Study]) -> Analys
             create(store)
             matching_episodes(store, selection.where)
     claims = [
-        claim_of(text, arms, primary=primary)
+        claim_of(text, studies, primary=primary)
         for primary, texts in ((True, options.primary), (False, options.claims))
         for text in texts
     ]
@@ -198,8 +214,12 @@ def analysis_of(options: argparse.Namespace, studies: Sequence[Study]) -> Analys
     )
 
 
-def claim_of(text: str, arms: set[str], *, primary: bool) -> Claim:
-    """Return a claim that is written NAME[@ARM][=TEXT].  Raises StudyError for an unknown one."""
+def claim_of(text: str, studies: Sequence[Study], *, primary: bool) -> Claim:
+    """Return a claim that is written NAME[@ARM][=TEXT].
+
+    Raises StudyError for an unknown one, and for one that the report of no study could have.
+    """
+    from analysis.reports.claimable import why_not_claimable
     from analysis.reports.registered_claims import CLAIMS
     from arena.studies.registration import Claim
 
@@ -210,10 +230,13 @@ def claim_of(text: str, arms: set[str], *, primary: bool) -> Claim:
             f"there is no claim {kind!r:.80}; there are: {', '.join(CLAIMS)}"
             " (arena register STUDY --claims list says what they are)"
         )
+    arms = {each.label for study in studies for each in study.arms}
     if at and arm not in arms:
         listed = ", ".join(sorted(arms))
         raise StudyError(f"there is no arm {arm!r:.80} in this study; there are: {listed}")
-    return Claim(name, primary, words.strip())
+    if why_not := why_not_claimable(kind, studies, arm):
+        raise StudyError(f"{name} cannot be claimed: {why_not}")
+    return Claim(name, primary, words.strip(), CLAIMS[kind].words)
 
 
 def stopping_of(options: argparse.Namespace, studies: Sequence[Study]) -> Stopping:
@@ -255,16 +278,19 @@ def register_one(
     )
 
 
-def write(target: Path, registrations: Sequence[Registration]) -> None:
-    """Write the texts to deposit to a file, and each plan beside it."""
+def write(target: Path, registrations: Sequence[Registration]) -> list[Path]:
+    """Write the texts to deposit to a file, and each plan beside it; return all the files."""
     from analysis.reports.html import write_atomically
     from arena.studies.deposit import deposit_text
 
     plans = [each.plan for each in registrations if each.plan is not None]
     write_atomically(target, "\n".join(map(deposit_text, plans)).encode())
+    files = [target]
     for number, plan in enumerate(plans, 1):
         suffix = f".{number}.json" if len(plans) > 1 else ".json"
-        write_atomically(target.with_name(target.name + suffix), plan.content.encode())
+        files.append(target.with_name(target.name + suffix))
+        write_atomically(files[-1], plan.content.encode())
+    return files
 
 
 def show(options: argparse.Namespace, registration: Registration, *, is_new: bool) -> None:
@@ -289,7 +315,7 @@ def show(options: argparse.Namespace, registration: Registration, *, is_new: boo
 def check(options: argparse.Namespace) -> int:
     """Print in what studies, and the store, depart from their registrations; 1 if they do."""
     from arena.studies.registered import load_registrations, standing
-    from arena.studies.registration import EARLY, Deviation
+    from arena.studies.registration import Deviation
 
     results: list[tuple[Registration, list[Deviation]]] = []
     faults = []
@@ -318,7 +344,7 @@ def check(options: argparse.Namespace) -> int:
         for one, departs in results:
             print_deviations(one, departs)
     # A study that goes on departs in nothing by that.
-    return int(any(not each.what.startswith(EARLY) for _, departs in results for each in departs))
+    return int(any(not each.is_to_come for _, departs in results for each in departs))
 
 
 def named_studies(

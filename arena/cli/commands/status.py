@@ -132,7 +132,9 @@ def list_registrations(path: Path) -> QueryResult:
     for each in found:
         one = stands[each.study]
         counts = one is not None and one.registration.hash == each.hash
-        departs = len(one.deviations) if one is not None and counts else None
+        departs = None
+        if one is not None and counts:
+            departs = sum(not deviation.is_to_come for deviation in one.deviations)
         when = each.registered_at.replace(microsecond=0)
         rows.append((each.study, each.hash[:12], when, counts, departs, each.fault or None))
     return QueryResult(REGISTRATIONS, tuple(rows))

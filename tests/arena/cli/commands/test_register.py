@@ -10,10 +10,16 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from agents import agent
+from analysis.reports.claimable import why_not_claimable
 from analysis.reports.plain_json import plain_json
 from analysis.reports.report import debate_report
 from arena.cli.main import main
+from arena.studies.motions import MOTIONS
 from arena.studies.registered import load_registrations
+from arena.studies.study import Arm, Study
+from arena.tournaments.pairings import round_robin
+from protocols.debate import debate
 
 STUDY = '''
 import os
@@ -164,3 +170,18 @@ def test_what_cannot_be_registered_leaves_no_file(
     monkeypatch.setenv("SOME_API_KEY", "sk-abcdefghijklmnop")
     assert main(["register", "duel.py", *words]) == 2
     assert [path.name for path in file.parent.glob("*.duckdb*")] == []
+
+
+@pytest.mark.parametrize(
+    ("claim", "reason"),
+    [
+        ("equivalence", "of debates of a model against itself"),
+        ("accuracy", "of questions with a known answer"),
+        ("control", "one arm alone is planned"),
+    ],
+)
+def test_a_claim_that_no_report_of_the_study_could_have_is_refused(claim: str, reason: str) -> None:
+    lineups = round_robin([agent("sim/confident"), agent("sim/modest")])
+    study = Study("pairs", [Arm("pairs", debate, lineups)], MOTIONS[:1])
+    assert reason in why_not_claimable(claim, [study])
+    assert not why_not_claimable("rise", [study])
