@@ -13,7 +13,10 @@ from arena.store.query import select_without_formulas
 from arena.store.schema import JOURNALED, TABLES
 from arena.store.views.registry import VIEWS
 
-INTERNAL = ("plays", "statuses", "call_starts", "call_ends", "unfinished_turns", "rulings")
+INTERNAL = (
+    *("plays", "statuses", "call_starts", "call_ends", "unfinished_turns", "rulings"),
+    *("batch_plans", "batch_states"),
+)
 EXPORTED = (*(name for name in JOURNALED if name not in INTERNAL), *VIEWS)
 # The tables of which a choice of episodes leaves out rows.
 WITH_EPISODES = tuple(name for name in JOURNALED if "episode" in TABLES[name].columns)

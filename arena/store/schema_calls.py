@@ -24,7 +24,7 @@ CALL_PLACE = {
     ),
     "batch": (
         "VARCHAR",
-        "the provider's id of the batch that it was sent in; NULL: a call of its own",
+        "the batch that it was sent in (see the view batches); NULL: a call of its own",
     ),
 }
 
@@ -82,6 +82,35 @@ CALLS: dict[str, TableSchema] = {
                 "BIGINT",
                 "bytes of the prompt's messages in UTF-8; NULL: by an older version, or an import",
             ),
+        },
+    ),
+    # Written before a batch is sent, with its calls: a process that dies on the way leaves a key by
+    # which the next one finds the batch at the provider.
+    "batch_plans": TableSchema(
+        "One row is a batch of calls as it was written down before it was sent",
+        ("batch",),
+        {
+            "batch": ("VARCHAR", "our key of the batch, which the provider is given with it"),
+            "run": ("VARCHAR", "the run that sent it"),
+            "study": ("VARCHAR", "the study that it was sent for"),
+            "model": ("VARCHAR", "the model that was asked, without address or key"),
+            "lines": ("INTEGER", "calls in it"),
+            "bytes": ("BIGINT", "bytes of its lines"),
+            "sha256": ("VARCHAR", "sha256 of its lines"),
+            "planned_at": ("TIMESTAMP", "UTC, when it was written down"),
+        },
+    ),
+    "batch_states": TableSchema(
+        "One row is a state in which a batch was found; the latest counts (see the view batches)",
+        ("batch", "seen_at"),
+        {
+            "batch": ("VARCHAR", "our key of the batch"),
+            "provider_id": ("VARCHAR", "the provider's id of it; NULL: it has none yet"),
+            "state": ("VARCHAR", "in the provider's words; never created, or forgotten, in ours"),
+            "succeeded": ("INTEGER", "lines that were answered; NULL: the provider did not say"),
+            "failed": ("INTEGER", "lines that failed; NULL: the provider did not say"),
+            "error": ("VARCHAR", "why the whole batch failed; NULL: it did not"),
+            "seen_at": ("TIMESTAMP", "UTC, when it was found so"),
         },
     ),
 }

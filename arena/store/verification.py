@@ -27,6 +27,8 @@ EXACT = {
     "unfinished_turns",
     "call_starts",
     "call_ends",
+    "batch_plans",
+    "batch_states",
     "measures",
     "readings",
     "reread_rulings",

@@ -154,6 +154,36 @@ RECORD_VIEWS: dict[str, View] = {
             " process died)"
         },
     ),
+    "batches": View(
+        "One row is a batch of calls, with the state in which it was found last",
+        """
+        with latest as (
+            select batch, arg_max(state, seen_at) as state, max(provider_id) as provider_id,
+                   arg_max(succeeded, seen_at) as succeeded,
+                   arg_max(failed, seen_at) as failed,
+                   arg_max(error, seen_at) as error, max(seen_at) as seen_at
+            from batch_states group by batch),
+        bills as (
+            select batch, count(*) filter (status = 'unknown') as unread,
+                   sum(cost_usd) as cost_usd,
+                   sum(worst_usd) filter (cost_usd is null) as worst_usd
+            from calls where batch is not null group by batch)
+        select p.batch, p.study, p.model, l.provider_id, coalesce(l.state, 'planned') as state,
+               p.lines, l.succeeded, l.failed, coalesce(b.unread, 0) as unread, p.planned_at,
+               l.seen_at, b.cost_usd, b.worst_usd, l.error
+        from batch_plans p left join latest l using (batch) left join bills b using (batch)
+        order by p.planned_at, p.batch
+        """,
+        {
+            "state": "in the provider's words, at seen_at; planned: no id of it is known yet; never"
+            " created; forgotten: on request",
+            "unread": "calls of it whose outcome has not been taken into the record",
+            "seen_at": "UTC, when the provider was asked last; NULL: never",
+            "cost_usd": "dollars of its calls so far; NULL: none is known",
+            "worst_usd": "dollars that the calls without a known cost can cost at most",
+            "provider_id": "the provider's id of it; NULL: none is known",
+        },
+    ),
     # A system prompt is the same in every call of its seat and holds no turn; it is listed so that
     # all that a model read, beside the words of the protocol, stands in one place.
     "saw": View(

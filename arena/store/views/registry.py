@@ -50,6 +50,7 @@ VIEW_QUESTIONS = {
     "leaderboard": "Which contestants win most, by the majority of votes?",
     "flips": "How often does a judge change the winner when the sides stand in the other order?",
     "cost": "What was spent on which model, seat and phase?",
+    "batches": "Which batches were sent, how do they stand, and what did they cost?",
     "missing": "What is missing, and why?",
     "accuracy": "What share of questions is answered right, and at what cost?",
     "paths": "What did each path answer, and does the final answer agree?",

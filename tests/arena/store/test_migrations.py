@@ -93,7 +93,7 @@ ADDED_TABLES = (
     *("readings", "reread_answers", "reread_rulings"),
     *("plan_changes", "forgotten", "other_servings"),
     *("registrations", "deviations", "label_entries", "published_numbers"),
-    "images",
+    *("images", "batch_plans", "batch_states"),
 )
 
 
