@@ -42,6 +42,7 @@ NAMES = "select distinct unnest([agent, model]) from agents where study = $1"
 # A name of fewer letters, or of letters alone, may be a word of the speech.
 LEAST_LETTERS = 5
 MASK = "[a debater]"
+SOMEBODY = "[a model]"
 HIDDEN = "(no public text)"
 VALUES = {"winner": "proposition, opposition or tie", "correct": "right or wrong"}
 
@@ -80,7 +81,9 @@ def write_label_sheet(
         if not found:
             raise StudyError(f"{path} holds no finished debate or answer of a study {study!r}")
         drawn = sorted(found, key=lambda row: place(seed, row[0]))[:items]
-        texts = debate_texts(con, study, drawn, seed) if debates else answer_texts(drawn)
+        names = [name for (name,) in con.execute(NAMES, [study]).fetchall() if name]
+        hide = masker(names)
+        texts = debate_texts(con, drawn, seed, hide) if debates else answer_texts(drawn, hide)
     asked = question or ("winner" if debates else "correct")
     rows = [
         (row[0], asked, "", "", "", f"{len(drawn) / len(found):.6g}", len(drawn), row[1], text)
@@ -97,14 +100,12 @@ def place(seed: int, name: str) -> bytes:
 
 
 def debate_texts(
-    con: Connection, study: str, drawn: Sequence[tuple[Any, ...]], seed: int
+    con: Connection, drawn: Sequence[tuple[Any, ...]], seed: int, hide: re.Pattern[str]
 ) -> list[str]:
     """Return the speeches of each debate by round; which side comes first in one is drawn."""
     ids = [row[0] for row in drawn]
     speeches = con.execute(SPEECHES, [ids]).fetchall()
     by_debate = {name: list(rows) for name, rows in groupby(speeches, key=lambda row: row[0])}
-    names = [name for (name,) in con.execute(NAMES, [study]).fetchall() if name]
-    hide = masker(names)
     texts = []
     for episode, _, in_turn in drawn:
         parts = []
@@ -131,12 +132,12 @@ def masker(names: Sequence[str]) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w)(?:{words})(?!\w)" if words else r"(?!)", re.I)
 
 
-def answer_texts(drawn: Sequence[tuple[Any, ...]]) -> list[str]:
+def answer_texts(drawn: Sequence[tuple[Any, ...]], hide: re.Pattern[str]) -> list[str]:
     """Return the options and the answer of each play."""
     texts = []
     for _, _, choices, answer in drawn:
         options = [f"{chr(65 + number)}. {choice}" for number, choice in enumerate(choices or ())]
-        texts.append("\n".join([*options, f"Answer: {answer}"]))
+        texts.append("\n".join([*options, f"Answer: {hide.sub(SOMEBODY, answer)}"]))
     return texts
 
 

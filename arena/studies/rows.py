@@ -43,7 +43,9 @@ def read_rows(file: Path, what: What) -> list[object]:
     except (UnicodeDecodeError, orjson.JSONDecodeError, csv.Error) as error:
         raise StudyError(f"cannot read {what} from {file}: {error}") from error
     if not rows:
-        raise StudyError(f"{file} has no {what}; give one object with {FIELDS[what]} on each line")
+        is_table = file.suffix.lower() in (".csv", ".tsv")
+        each = "columns, and a row for each" if is_table else "each line, as one object"
+        raise StudyError(f"{file} has no {what}; give it {FIELDS[what]} in {each}")
     return rows
 
 
@@ -55,7 +57,7 @@ def text_rows(file: Path) -> list[object]:
         case ".jsonl" | ".ndjson":
             return json_lines(file, file.read_bytes().removeprefix(BYTE_ORDER_MARK))
         case ".csv":
-            return table_rows(file, ",")
+            return table_rows(file, separator_of(file))
         case ".tsv":
             return table_rows(file, "\t")
         case ".txt":
@@ -134,6 +136,13 @@ def say_other_rows(file: Path, used: str, content: dict[str, object]) -> None:
             QuestionsWarning,
             stacklevel=6,
         )
+
+
+def separator_of(file: Path) -> str:
+    """Return what separates the cells of a CSV table: spreadsheets of many countries write ;."""
+    with file.open(encoding="utf-8-sig") as lines:
+        header = next((line for line in lines if line.strip()), "")
+    return ";" if ";" in header and "," not in header else ","
 
 
 def table_rows(file: Path, separator: str) -> list[object]:

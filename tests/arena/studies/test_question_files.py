@@ -282,6 +282,7 @@ def test_several_right_answers_are_each_right_and_stand_in_the_id() -> None:
         ("q.xlsx", "x", "use .jsonl, .json, .csv, .tsv, .parquet or .txt"),
         ("q.csv", "frage,antwort\nWas?,2\n", "row 1: no question .* there are frage, antwort"),
         ("q.jsonl", '{"question": "?", "answerKey": ""}', "row 1: no answer in the field"),
+        ("q.csv", "", "has no questions; give it a field `question` in columns"),
     ],
 )
 def test_what_cannot_be_read_is_an_error_with_file_and_row(
@@ -290,6 +291,14 @@ def test_what_cannot_be_read_is_an_error_with_file_and_row(
     (tmp_path / name).write_text(content)
     with pytest.raises(StudyError, match=words):
         questions(tmp_path / name)
+
+
+def test_a_table_with_semicolons_is_read_as_spreadsheets_of_many_countries_write_it(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "q.csv").write_text('question;answer\n"What, then; really?";2\n')
+    [one] = questions(tmp_path / "q.csv")
+    assert (one.text, one.gold) == ("What, then; really?", "2")
 
 
 WORDS = st.lists(
