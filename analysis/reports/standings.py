@@ -145,9 +145,12 @@ class RelatedVotes:
 
 @dataclass(frozen=True, slots=True)
 class MissingRow:
-    """How many verdicts lack a winner, or a confidence in the winner that they name, and why."""
+    """How many verdicts lack a winner, or a confidence in the winner that they name, and why.
 
-    what: Literal["winner", "confidence"]
+    A verdict with a `doubt` lacks neither, and counts.
+    """
+
+    what: Literal["winner", "confidence", "doubt"]
     reason: str
     n: int
 
@@ -267,12 +270,14 @@ def failed_debates(verdicts: Verdicts) -> FailedDebates:
 
 
 def missing_rows(verdicts: Verdicts) -> tuple[MissingRow, ...]:
-    """Return what verdicts lack, the most frequent reasons first."""
+    """Return what verdicts lack or what is doubtful, the most frequent reasons first."""
     unnamed = np.isnan(verdicts.winner)
     # Who abstains is asked for no confidence.
     unrated = ~unnamed & (verdicts.winner != 0.5) & np.isnan(verdicts.judge_confidence)
-    lacks: tuple[tuple[Literal["winner", "confidence"], Mask], ...]
-    lacks = (("winner", unnamed), ("confidence", unrated))
+    doubtful = ~unnamed & ~unrated
+    doubtful &= np.array([str(each).startswith("doubtful") for each in verdicts.status], dtype=bool)
+    lacks: tuple[tuple[Literal["winner", "confidence", "doubt"], Mask], ...]
+    lacks = (("winner", unnamed), ("confidence", unrated), ("doubt", doubtful))
     return tuple(
         MissingRow(what, reason, n)
         for what, mask in lacks

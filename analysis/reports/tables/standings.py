@@ -89,7 +89,11 @@ def missing_block(standings: Standings) -> Block:
             "A confidence that could not be read, or lies outside of the range that was asked for"
             " (below 50), is missing: its vote counts, and its debate is won by no confidence sum."
         ]
-    return table("Missing in verdicts, and why", "what, reason, n", rows, notes, text_columns=2)
+    if any(row.what == "doubt" for row in standings.missing):
+        notes.append("A doubtful verdict was read, and counts; `verdicts.status` says what is odd.")
+    return table(
+        "Missing in verdicts, or doubtful, and why", "what, reason, n", rows, notes, text_columns=2
+    )
 
 
 def jury_notes(standings: Standings) -> Iterator[str]:
