@@ -40,7 +40,7 @@ class ScriptedModel(BaseModel):
     reply: Script
     latency_s: Callable[[Request], float] | None = None
     price: Price | None = None
-    capabilities: frozenset[str] = frozenset({"seed", "prefill"})
+    capabilities: frozenset[str] = frozenset({"seed", "prefill", "images"})
     simulated: bool = True
     code_hash: str | None = None
 

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from arena.calls.rate_limits import Limit
     from arena.calls.retry import Retry
     from arena.errors import ArenaError
+    from arena.images import Image, read_image
     from arena.play.episode import Episode
-    from arena.play.prompt import notes, own, rated, verbatim
+    from arena.play.prompt import chat, notes, own, rated, spoken, verbatim
     from arena.play.reading import text_only
     from arena.play.run import RunSelection
     from arena.play.summary import Summary
@@ -64,6 +65,10 @@ _HOME = {
     "Price": "arena.types",
     "notes": "arena.play.prompt",
     "own": "arena.play.prompt",
+    "spoken": "arena.play.prompt",
+    "chat": "arena.play.prompt",
+    "Image": "arena.images",
+    "read_image": "arena.images",
     "rated": "arena.play.prompt",
     "reveal": "arena.private",
     "verbatim": "arena.play.prompt",
@@ -97,6 +102,7 @@ __all__ = [
     "Arm",
     "CostEstimate",
     "Episode",
+    "Image",
     "Limit",
     "Lineup",
     "Price",
@@ -113,14 +119,17 @@ __all__ = [
     "Turn",
     "Verdict",
     "against_itself",
+    "chat",
     "given_pairs",
     "motions",
     "notes",
     "own",
     "rated",
+    "read_image",
     "reveal",
     "round_robin",
     "run_stages",
+    "spoken",
     "swiss",
     "swiss_round",
     "text_only",

@@ -9,11 +9,12 @@ protocols with public ratings.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from arena.former_names import former_fields, former_property
+from arena.images import Image, PlacedImage, read_images
 from arena.private import PrivateNumber, PrivateText
 from arena.reply import Alternative as Alternative
 from arena.reply import Reply as Reply
@@ -30,10 +31,28 @@ STATED = "stated"
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of a conversation, as chat models take it."""
+    """One message of a conversation, as chat models take it: text, with images at their places."""
 
     role: Role
     content: str
+    images: tuple[PlacedImage, ...] = ()
+
+    def identity(self) -> dict[str, object]:
+        """Return the message for hashes, which must never change: images only where it has some."""
+        words = {"role": self.role, "content": self.content}
+        images = [[placed.at, placed.image.hash] for placed in self.images]
+        return words | ({"images": images} if images else {})
+
+    def pieces(self) -> Iterator[str | Image]:
+        """Yield the texts and the images in order, without empty texts."""
+        start = 0
+        for placed in self.images:
+            if text := self.content[start : placed.at]:
+                yield text
+            yield placed.image
+            start = placed.at
+        if text := self.content[start:]:
+            yield text
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +130,8 @@ class Model(Protocol):
 
         "seed": a seed is sent.  "same seed, same reply": replies repeat with it.  "prefill": a
         reply that has begun is continued.  "logprobs", "measures": replies hold them.  "choices":
-        a reply is chosen among given texts.
+        a reply is chosen among given texts.  "images": messages may hold images.
+        "response_schema": a reply keeps to a JSON schema.
         """
 
     @property
@@ -301,7 +321,9 @@ class Subject:
     """A motion, a question or a debate: whatever is debated, answered or judged.
 
     `gold` and `choices` belong to questions, as do further right answers, `accepted`.  `source` and
-    `licence` say where it comes from and on which terms, as far as known.
+    `licence` say where it comes from and on which terms, as far as known.  `images` are the paths
+    of files, bytes or Images: they are read when the subject is made, and identified by what they
+    hold.  Raises StudyError for one that cannot be read, or is no PNG, JPEG, WebP or GIF.
     """
 
     text: str
@@ -311,13 +333,22 @@ class Subject:
     source: str | None = None
     licence: str | None = None
     accepted: tuple[str, ...] = ()
+    images: tuple[Image, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.images != ():
+            object.__setattr__(self, "images", read_images(self.images))
 
     def content(self) -> dict[str, object]:
         """Return the fields for ids, which must never change: a later one only where it is set."""
         # Fields of subclasses are no part of it: of a debate that is judged, the speeches.
         first = ("text", "kind", "gold", "choices", "source", "licence")
         content: dict[str, object] = {name: getattr(self, name) for name in first}
-        return content | ({"accepted": self.accepted} if self.accepted else {})
+        if self.accepted:
+            content["accepted"] = self.accepted
+        if self.images:
+            content["images"] = [image.hash for image in self.images]
+        return content
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,14 +54,24 @@ def question_text(question: Subject) -> str:
     return question.text + OPTIONS + "".join(f"{letter}) {text}\n" for letter, text in options)
 
 
+def with_images(question: Subject, text: str) -> Prompt:
+    """Return the question's images, if it has any, before a text."""
+    return [*question.images, text] if question.images else text
+
+
+def shown_question(question: Subject) -> Prompt:
+    """Return the question with its images and options."""
+    return with_images(question, question_text(question))
+
+
 def form(question: Subject) -> str:
     """Return the instruction that says in which form a reply gives its answer."""
     return FORM_WITH_OPTIONS if question.choices else FORM
 
 
-def question_prompt(question: Subject) -> str:
+def question_prompt(question: Subject) -> Prompt:
     """Return the whole prompt for somebody who answers alone."""
-    return question_text(question) + STEPS + form(question)
+    return with_images(question, question_text(question) + STEPS + form(question))
 
 
 def reader(question: Subject, reask: bool = True) -> Reader:
@@ -119,7 +129,7 @@ async def ask_to_aggregate(
     # The order is drawn after all paths have spoken, from the episode's id and not from their
     # words: a play that is continued shows the same order.
     order = order_paths(episode, paths, shuffled)
-    prompt = [question_text(question), list_replies(episode, order), instruction, form(question)]
+    prompt = [shown_question(question), list_replies(episode, order), instruction, form(question)]
     sampling = sampling_at(solver.agent, final_temperature)
     read = reader(question, reask)
     last = await episode.ask(solver, prompt, phase=phase, round=1, read=read, sampling=sampling)

@@ -31,6 +31,7 @@ from annotated_types import Ge, Le
 from arena.errors import ProtocolError
 from arena.grading.grade import LETTERS
 from arena.play.episode import Episode
+from arena.play.prompt import Prompt
 from arena.play.reading import Reader
 from arena.private import PrivateNumber
 from arena.types import STATED, Answer, Sampling, Seat, Subject, Turn
@@ -126,7 +127,7 @@ async def confidence_elicitation(
     # nothing of the answer's session.
     seats = [solver] if samples == 1 else [Seat(f"path{i}", solver.agent) for i in range(samples)]
     probes = [Seat("probe" if samples == 1 else f"probe{i}", solver.agent) for i in range(samples)]
-    prompt = task(question, strategy, k)
+    prompt = asking.with_images(question, task(question, strategy, k))
     read = reply_reader(question, strategy, step_score, reask)
     sampling = asking.sampling_at(solver.agent, temperature)
 
@@ -184,7 +185,7 @@ def task(question: Subject, strategy: Strategy, k: int) -> str:
         case "sequence_probability":
             return text + AT_ONCE + asking.form(question)
         case _:
-            return asking.question_prompt(question)
+            return text + asking.STEPS + asking.form(question)
 
 
 def reply_reader(
@@ -220,14 +221,19 @@ async def probe_confidence(
     if answer is None:
         return None
     prompt = asking.question_text(question) + POSSIBLE.format(answer=answer)
+
+    def shown(end: str) -> Prompt:
+        """Return the prompt with this end."""
+        return asking.with_images(question, prompt + end)
+
     ask = partial(episode.ask, probe, phase="probe", round=1)
     if strategy == "self_probing":
-        said = await ask(prompt + PROBE, read=readers.confidence_only, sampling=sampling)
+        said = await ask(shown(PROBE), read=readers.confidence_only, sampling=sampling)
         return said.confidence
     # Choices are scored, not sampled, so that neither the agent's sampling nor a temperature
     # matters here.
     choices = Sampling(choices=OPTIONS)
-    said = await ask(prompt + TRUE_OR_FALSE, read=readers.true_or_false, sampling=choices)
+    said = await ask(shown(TRUE_OR_FALSE), read=readers.true_or_false, sampling=choices)
     return (said.measures or {}).get(f"probability of {OPTIONS[0]}")
 
 

@@ -48,7 +48,7 @@ from arena.play.prompt import Prompt, ShownTurn, verbatim
 from arena.play.reading import CUT_OFF, unfinished_reason
 from arena.private import reveal
 from arena.types import Answer, Reading, Reply, Sampling, Seat, Subject, Turn
-from protocols.asking import check_calls, majority, question_text
+from protocols.asking import check_calls, majority, question_text, with_images
 from protocols.parsing.answers import answer_in_thought, last_box
 from protocols.routing import PathState, Peers, Piece, Router, Similarity, route_peers
 
@@ -188,10 +188,10 @@ async def leap(
     return [*answers, majority(solver, answers, question)]
 
 
-def task_text(question: Subject, instruction: str) -> str:
+def task_text(question: Subject, instruction: str) -> Prompt:
     """Return the question with an instruction that says what its answer is."""
     answer = LETTER if question.choices else VALUE
-    return question_text(question) + instruction.format(answer=answer)
+    return with_images(question, question_text(question) + instruction.format(answer=answer))
 
 
 def plan_turns(

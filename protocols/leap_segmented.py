@@ -23,7 +23,7 @@ from arena.play.prompt import Prompt, own
 from arena.play.reading import unfinished_reason
 from arena.play.reasoning import part_reasoning
 from arena.types import Answer, Reading, Reply, Seat, Subject, Turn
-from protocols.asking import majority, question_text
+from protocols.asking import majority, shown_question
 from protocols.leap import FRAME, SUMMARY_END, Count
 from protocols.parsing.answers import ASK_ANSWER, ASK_LETTER, answer_in_thought, last_box
 from protocols.routing import PathState, Peers, Router, Similarity, route_peers
@@ -105,7 +105,7 @@ def segment_prompt(
     summaries: Prompt = "nothing yet"
     if peers:
         summaries = [[f'Peer {number}: "', peer, '"\n'] for number, peer in enumerate(peers, 1)]
-    return [question_text(question), before, reasoning, between, summaries, after]
+    return [shown_question(question), before, reasoning, between, summaries, after]
 
 
 def segment(letters: str, reply: Reply, *, reask: str | None = None) -> Reading:

@@ -79,7 +79,7 @@ def combination_prompt(episode: Episode, question: Subject, before: Sequence[Tur
     """Return the prompt of later layers: question, replies of the layer before, instruction."""
     names = [f"Model {k}" for k in range(1, len(before) + 1)]
     replies = asking.list_replies(episode, before, names)
-    return [asking.question_text(question), replies, COMBINE, asking.form(question)]
+    return [asking.shown_question(question), replies, COMBINE, asking.form(question)]
 
 
 def options_for_calls(calls: int) -> dict[str, object]:

@@ -74,7 +74,7 @@ async def society_of_minds(
 def revisions(episode: Episode, question: Subject, before: Sequence[Turn]) -> list[Prompt]:
     """Return the prompts of a later round by agent: question, all replies, and which is its own."""
     names = [f"Agent {k}" for k in range(1, len(before) + 1)]
-    shared = [asking.question_text(question), asking.list_replies(episode, before, names)]
+    shared = [asking.shown_question(question), asking.list_replies(episode, before, names)]
     return [[*shared, REVISE.format(name=name), asking.form(question)] for name in names]
 
 

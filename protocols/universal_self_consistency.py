@@ -58,7 +58,7 @@ async def universal_self_consistency(
     """
     turns = await asking.sample_paths(episode, question, solver, paths, reask=reask)
     order = asking.order_paths(episode, turns, shuffled)
-    prompt = [asking.question_text(question), asking.list_replies(episode, order), PICK]
+    prompt = [asking.shown_question(question), asking.list_replies(episode, order), PICK]
     read = partial(read_pick, count=paths)
     sampling = asking.sampling_at(solver.agent, final_temperature)
     pick = await episode.ask(solver, prompt, phase="pick", round=1, read=read, sampling=sampling)

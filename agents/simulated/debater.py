@@ -133,7 +133,7 @@ class SimulatedDebater(BaseModel):
 
     name: str
     profile: Profile
-    capabilities: frozenset[str] = frozenset({"seed", "same seed, same reply"})
+    capabilities: frozenset[str] = frozenset({"seed", "same seed, same reply", "images"})
     simulated: bool = True
 
     async def __call__(self, request: Request) -> Reply:

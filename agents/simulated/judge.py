@@ -73,7 +73,7 @@ class SimulatedJudge(BaseModel):
 
     name: str
     profile: JudgeProfile
-    capabilities: frozenset[str] = frozenset({"seed"})
+    capabilities: frozenset[str] = frozenset({"seed", "images"})
     simulated: bool = True
 
     async def __call__(self, request: Request) -> Reply:

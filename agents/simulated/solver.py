@@ -138,7 +138,7 @@ class SimulatedSolver(BaseModel):
 
     name: str
     profile: SolverProfile
-    capabilities: frozenset[str] = frozenset({"seed", "same seed, same reply", "prefill"})
+    capabilities: frozenset[str] = frozenset({"seed", "same seed, same reply", "prefill", "images"})
     simulated: bool = True
 
     async def __call__(self, request: Request) -> Reply:

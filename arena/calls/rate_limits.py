@@ -25,6 +25,7 @@ from typing import Any
 from asyncio_throttle.throttler import Throttler
 
 from arena.errors import StudyError
+from arena.images import TOKENS_OF_AN_IMAGE
 from arena.types import Reply, Request
 
 VARIABLE = "ARENA_LIMITS"
@@ -374,6 +375,7 @@ class RateLimiter:
         count, total = self._reply_tokens.get(model, (0, 0))
         average = total / count if count else FIRST_REPLY_TOKENS
         prompt = sum(len(message.content) for message in request.messages) / 4
+        prompt += sum(TOKENS_OF_AN_IMAGE * len(message.images) for message in request.messages)
         return prompt + (request.sampling.max_tokens or average)
 
     def slow_down(self, slot: Slot) -> None:

@@ -14,7 +14,17 @@ from typing import cast
 
 from arena.calls.ledger import RunContext
 from arena.errors import LeakError, ProtocolError
-from arena.play.prompt import BuiltPrompt, Prompt, ShownTurn, build_prompt, prompt_pieces
+from arena.images import Image
+from arena.play.prompt import (
+    BuiltPrompt,
+    Chat,
+    Piece,
+    Prompt,
+    ShownTurn,
+    build_messages,
+    messages_of,
+    prompt_pieces,
+)
 from arena.private import reveal
 from arena.types import Agent, Reading, Sampling, Seat, Subject, Turn
 
@@ -43,6 +53,7 @@ class Disclosure:
         self._agents = dict(lineup)
         self._turns = {key_of(turn): turn for turn in turns_of(subject)}
         self._common = texts_of(subject)
+        self._images = {image.hash for image in subject.images} if subject else set()
 
     def check_agent(self, seat: Seat) -> None:
         """Raise ProtocolError if another agent has sat in a seat of this name.
@@ -58,18 +69,24 @@ class Disclosure:
                     " what changes from step to step into the prompt"
                 )
 
-    def build(self, prompt: Prompt, seat: Seat, prefill: Prompt, sampling: Sampling) -> BuiltPrompt:
-        """Return a prompt with turns as they are recorded.  Raises LeakError."""
+    def build(
+        self, prompt: Prompt | Chat, seat: Seat, prefill: Prompt, sampling: Sampling
+    ) -> BuiltPrompt:
+        """Return a prompt with turns as they are recorded.
+
+        Raises LeakError, or ProtocolError for an image that is none of the subject's.
+        """
         try:
-            shown, begun = (
-                [piece if isinstance(piece, str) else self._recorded(piece) for piece in pieces]
-                for pieces in (prompt_pieces(prompt), prompt_pieces(prefill))
-            )
-            built = build_prompt(shown, seat, self._episode, begun)
+            messages = messages_of(prompt, seat.name, self._episode)
+            shown = [(role, [*map(self._recorded, pieces)]) for role, pieces in messages]
+            begun = [*map(self._recorded, prompt_pieces(prefill))]
+            is_chat = isinstance(prompt, Chat)
+            built = build_messages(shown, seat, self._episode, begun, is_chat=is_chat)
             for part in (built.parts, built.prefill):
                 self._check_words(seat, [piece.text for piece in part if piece.text is not None])
             # Each of the words, and all of them joined, since each may be a piece.
-            for words in ((seat.agent.system,), sampling.stop, sampling.choices):
+            given = [*texts_in(sampling.response_schema), *texts_in(sampling.extra)]
+            for words in ((seat.agent.system,), sampling.stop, sampling.choices, given):
                 for texts in (*([text] for text in words), words):
                     self._check_words(seat, texts)
         except LeakError as error:
@@ -77,8 +94,18 @@ class Disclosure:
             raise
         return built
 
-    def _recorded(self, shown: ShownTurn) -> ShownTurn:
+    def _recorded(self, shown: Piece) -> Piece:
         """Return a shown turn with the words of the record, whatever its object says by now."""
+        if isinstance(shown, Image):
+            # Any other image is in no record, and its bytes could hold words of anybody.
+            if shown.hash not in self._images:
+                raise ProtocolError(
+                    f"{shown.name} ({shown.hash[:8]}) was about to be shown, and is no image of the"
+                    " subject; give it with the subject, Subject(text, images=[...])"
+                )
+            return shown
+        if not isinstance(shown, ShownTurn):
+            return shown
         recorded = self._turns.get(key_of(shown.turn))
         if recorded is None:
             raise LeakError(
@@ -111,7 +138,7 @@ class Disclosure:
         """
         known = [system, *(part.text for part in (*built.parts, *built.prefill) if part.text)]
         for part in (*built.parts, *built.prefill):
-            if part.text is None:
+            if part.text is None and part.image is None:
                 told = self._turns[cast(TurnKey, (part.episode, part.seat, part.step))]
                 known += [told.public] if told.public else []
         text, thoughts = reveal(turn.text), reveal(turn.thoughts)
@@ -140,6 +167,19 @@ class Disclosure:
         except LeakError as error:
             self.leak = self.leak or error
             raise
+
+
+def texts_in(value: object) -> Iterator[str]:
+    """Yield the names and texts in a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield name
+            yield from texts_in(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from texts_in(inner)
 
 
 def key_of(turn: Turn) -> TurnKey:

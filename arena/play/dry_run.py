@@ -21,6 +21,7 @@ from arena.calls.ledger import RunContext
 from arena.calls.prices import cost_usd, price_of, worst_case_usd
 from arena.calls.rate_limits import RateLimiter
 from arena.errors import ProtocolError, ReaderError, StudyError, error_kind
+from arena.images import TOKENS_OF_AN_IMAGE
 from arena.play.episode import Episode, Step
 from arena.play.reading import reask_of_nothing
 from arena.play.records import error_location, first_cause
@@ -193,7 +194,9 @@ def stand_in_text(tokens: int, rating: int = 60) -> str:
 
 def tokens_of(request: Request) -> int:
     """Return about how many tokens the prompt has."""
-    return sum(len(message.content) for message in request.messages) // CHARACTERS_A_TOKEN
+    words = sum(len(message.content) for message in request.messages) // CHARACTERS_A_TOKEN
+    images = sum(len(message.images) for message in request.messages)
+    return words + TOKENS_OF_AN_IMAGE * images
 
 
 def failure_reason(error: BaseException) -> str:
@@ -239,6 +242,13 @@ async def play_on_stand_ins(
             check_result_on_stand_ins(name, result, episode.seats, words)
         except ProtocolError as error:
             raise StudyError(str(error)) from error
+        images = {image.hash for image in play.subject.images}
+        # A judge may be shown the words of a debate alone, as its option says.
+        if images - episode.shown_images and play.subject.kind != "debate":
+            raise StudyError(
+                f"{name} shows nobody an image of its subject; put `subject.images` into its"
+                " prompts, or leave the images out"
+            )
 
     tasks = [asyncio.create_task(play_one(play)) for play in plays]
     try:

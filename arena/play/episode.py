@@ -21,13 +21,16 @@ import orjson
 
 from arena.calls.ledger import RunContext, call, reuse
 from arena.calls.token_measures import measures_of
-from arena.errors import STOPPING, ArenaError, BusySeatError, ProtocolError, ReplayError
-from arena.play.disclosure import Disclosure
-from arena.play.prompt import (
-    BuiltPrompt,
-    Prompt,
-    PromptPart,
+from arena.errors import (
+    STOPPING,
+    ArenaError,
+    BusySeatError,
+    ProtocolError,
+    ReplayError,
+    StudyError,
 )
+from arena.play.disclosure import Disclosure
+from arena.play.prompt import IMAGE, BuiltPrompt, Chat, Prompt, PromptPart
 from arena.play.reading import (
     Reader,
     check_reader,
@@ -73,7 +76,8 @@ class Step:
 
 def request_content(request: Request) -> bytes:
     """Return messages and sampling of a request as JSON, without its seed."""
-    return orjson.dumps((request.messages, request.sampling.content()))
+    messages = [message.identity() for message in request.messages]
+    return orjson.dumps((messages, request.sampling.content()))
 
 
 def request_hash(request: Request, content: bytes) -> str:
@@ -91,7 +95,8 @@ class Episode:
     `memo` holds the stored turns by (seat, step).  `sample` tells the samples of this play from
     those of other plays, whatever their study.  `lineup` has the agents of the seats that are in
     the record already.  Of other episodes' turns, those of the `subject` alone can be shown.
-    `stopped` is the error that stops the run, which a protocol may have caught.
+    `stopped` is the error that stops the run, which a protocol may have caught; `shown_images` are
+    the hashes of the images that anybody was shown.
     """
 
     def __init__(
@@ -114,11 +119,17 @@ class Episode:
         self._outstanding: set[asyncio.Task[Turn]] = set()
         self.disclosure = Disclosure(id, run, lineup, subject)
         self.stopped: ArenaError | None = None
+        self.shown_images: set[str] = set()
 
     @property
     def seats(self) -> frozenset[str]:
         """Return the names of all who sit in it: of its lineup, and of others who have spoken."""
         return frozenset(self._seated)
+
+    @property
+    def outstanding_asks(self) -> int:
+        """Return how many asks have no reply yet."""
+        return len(self._outstanding)
 
     def rng(self, name: str) -> random.Random:
         """Return the random stream of this name, with the same draws in every replay."""
@@ -129,7 +140,7 @@ class Episode:
     async def ask(
         self,
         seat: Seat,
-        prompt: Prompt,
+        prompt: Prompt | Chat,
         *,
         phase: str,
         round: int = 0,
@@ -140,17 +151,16 @@ class Episode:
     ) -> Turn:
         """Ask a seat for its next turn, or replay the turn if it is stored.
 
-        `prompt` is text and turns (arena/play/prompt.py).  `read` takes the whole Reply apart;
-        anything it could not read is asked for once more in the same conversation.
-        `public_rating` says that the prompt tells the author that others will see the rating.
-        `prefill` is the
-        beginning of the reply: the model continues it, and the turn's text is only the
-        continuation.  `sampling` replaces the agent's for this step.
+        `prompt` is text, turns and images, or a chat of these (arena/play/prompt.py).  `read` takes
+        the whole Reply apart; anything it could not read is asked for once more in the same
+        conversation.  `public_rating` says that the prompt tells the author that others will see
+        the rating.  `prefill` is the beginning of the reply: the model continues it, and the turn's
+        text is only the continuation.  `sampling` replaces the agent's for this step.
 
         Raises BusySeatError if the seat is speaking already, LeakError if the request shows the
         seat something private, ReplayError if the stored turn answered another request,
         ProtocolError if another agent sat in this seat before or the model cannot continue a
-        prefill, ModelError if it gave no usable reply.
+        prefill, StudyError if it takes no images, ModelError if it gave no usable reply.
         """
         if seat.name in self._busy:
             raise BusySeatError(
@@ -165,6 +175,12 @@ class Episode:
                 f"{seat.name} was to continue a prefill, which {seat.agent.model.name} cannot:"
                 " use a local model, or a server with prefill"
             )
+        if built.images and "images" not in seat.agent.model.capabilities:
+            raise StudyError(
+                f"{seat.name} is to be shown an image, which {seat.agent.model.name} does not take;"
+                " use a model that does"
+            )
+        self.shown_images.update(built.images)
         self._record_seat(seat)
         # Steps are counted before anything is awaited: they follow the order of the calls.
         number = self._steps[seat.name]
@@ -293,6 +309,8 @@ class Episode:
             "request_hash": request_hash(request, content),
             "prompt": [part_row(part) for part in step.built.parts],
             "prefill": [part_row(part) for part in step.built.prefill] or None,
+            "roles": step.built.roles,
+            "images": step.built.images or None,
             "seed": request.seed if hit is None else hit.seed,
             "model_served": reply.model_served,
             "fingerprint": reply.fingerprint,
@@ -400,5 +418,7 @@ def turn_line(table: str, row: Row) -> bytes:
 
 
 def part_row(part: PromptPart) -> dict[str, object]:
-    """Return a part of a prompt as the store keeps it."""
+    """Return a part of a prompt as the store keeps it; the turn lists the images' hashes."""
+    if part.image is not None:
+        return {"face": IMAGE}
     return row_of(part) if part.text is None else {"text": part.text}

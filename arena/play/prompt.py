@@ -1,22 +1,33 @@
 """Build prompts from text and turns: the only place that turns a turn into words and stops leaks.
 
-A prompt is a string, a turn, `own(turn)`, `notes(turn)`, `rated(turn)`, or a sequence of these.  A
-turn shows its public face.  `own(turn)` adds the private thoughts and the rating, for its author
-alone, and `notes(turn)` is these without the public words; `rated(turn)` adds the rating, for
-others only if the author knew of it.  A prefill, which the reply continues, also takes
-`verbatim(turn)`: the reply as it was generated, for its author alone.
+A prompt is a string, a turn, `own(turn)`, `notes(turn)`, `rated(turn)`, an image, or a sequence of
+these, and goes out as one user message.  A turn shows its public face.  `own(turn)` adds the
+private thoughts and the rating, for its author alone, and `notes(turn)` is these without the public
+words; `rated(turn)` adds the rating, for others only if the author knew of it.
+
+`chat([...])` is a prompt of several messages: a turn of the reader itself that stands alone in the
+list, and what is `spoken(...)`, is a message of the assistant, all else one of the user.  There,
+and in a prefill, which the reply continues, a turn also shows `verbatim(turn)`: the reply as it was
+generated, for its author alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from typing import Literal
 
-from arena.errors import LeakError
+from arena.errors import LeakError, ProtocolError
+from arena.images import Image, PlacedImage
 from arena.private import reveal
 from arena.types import Face, GeneratedSpan, Message, Seat, Turn
 
 NO_SPEECH = "[no readable speech]"
+# Between two parts of a chat that become one message, since providers want roles to alternate.
+BETWEEN = "\n\n"
+# The face of a stored part that is an image.
+IMAGE = "image"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +39,29 @@ class ShownTurn:
     end: int | None = None
 
 
-Prompt = str | Turn | ShownTurn | Sequence["Prompt"]
+Prompt = str | Turn | ShownTurn | Image | Sequence["Prompt"]
+Piece = str | ShownTurn | Image
+ChatRole = Literal["user", "assistant"]
+ChatMessage = tuple[ChatRole, list[Piece]]
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """Parts of a chat that the reader is shown as words of its own: a message of the assistant."""
+
+    parts: Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """A prompt of several messages, by its items in order; `chat([...])` makes one."""
+
+    items: tuple[Prompt | Spoken, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class PromptPart:
-    """A part of a stored prompt: text, or a turn by its key with the face that was shown."""
+    """A part of a stored prompt: text, a turn by its key and face, or an image by its hash."""
 
     text: str | None = None
     episode: str | None = None
@@ -41,12 +69,30 @@ class PromptPart:
     step: int | None = None
     face: Face | None = None
     end: int | None = None
+    image: str | None = None
+
+
+def chat(items: Iterable[Prompt | Spoken]) -> Chat:
+    """Return a prompt of several messages, the whole prompt of an `ask`.
+
+    An item that is a turn of the reader itself, in whatever face, is a message of the assistant, as
+    is one that is `spoken(...)`; any other item is one of the user.  Empty items are left out, and
+    neighbours of one role become one message, with an empty line between them.  The first and the
+    last message are the user's.
+    """
+    return Chat(tuple(items))
+
+
+def spoken(*parts: Prompt) -> Spoken:
+    """Show parts as words of the reader's own: a message of the assistant, in a chat."""
+    return Spoken(parts)
 
 
 def verbatim(turn: Turn, end: int | None = None) -> ShownTurn:
-    """Show the raw reply, or its first `end` characters.
+    """Show the raw reply, or its first `end` characters, to its own author.
 
-    For prefills alone, so that the author continues in the middle of a thought.
+    In a prefill the author continues in the middle of a thought; in a chat it is a message of the
+    assistant, as it was generated.
     """
     return ShownTurn(turn, "verbatim", end)
 
@@ -83,8 +129,8 @@ def render(face: Face, public: str | None, thoughts: str | None, confidence: flo
     return "\n".join(lines)
 
 
-def prompt_pieces(prompt: Prompt) -> Iterator[str | ShownTurn]:
-    """Yield the strings and shown turns of a prompt.
+def prompt_pieces(prompt: Prompt) -> Iterator[Piece]:
+    """Yield the strings, shown turns and images of a prompt.
 
     Raises TypeError for anything else.
     """
@@ -92,8 +138,13 @@ def prompt_pieces(prompt: Prompt) -> Iterator[str | ShownTurn]:
     # stands in it, so that its plain words are taken.
     if isinstance(prompt, str):
         yield str.__str__(prompt)
-    elif isinstance(prompt, ShownTurn):
+    elif isinstance(prompt, ShownTurn | Image):
         yield prompt
+    elif isinstance(prompt, Chat | Spoken):
+        raise TypeError(
+            "a chat is a whole prompt, and spoken(...) an item of a chat: put all that the seat is"
+            " shown into one chat([...])"
+        )
     elif isinstance(prompt, Turn):
         yield ShownTurn(prompt, "public")
     elif isinstance(prompt, Iterable):
@@ -101,6 +152,48 @@ def prompt_pieces(prompt: Prompt) -> Iterator[str | ShownTurn]:
             yield from prompt_pieces(part)
     else:
         raise TypeError(f"a prompt is made of strings and turns; found {type(prompt).__name__}")
+
+
+def messages_of(prompt: Prompt | Chat, reader: str, episode: str) -> list[ChatMessage]:
+    """Return a prompt as messages, each a role and its pieces; roles alternate.
+
+    Raises ProtocolError for a chat that does not begin and end with a message of the user.
+    """
+    if not isinstance(prompt, Chat):
+        return [("user", [*prompt_pieces(prompt)])]
+    messages: list[ChatMessage] = []
+    for item in prompt.items:
+        role: ChatRole = "assistant" if is_own(item, reader, episode) else "user"
+        pieces = [*prompt_pieces(item.parts if isinstance(item, Spoken) else item)]
+        if all(piece == "" for piece in pieces):
+            continue
+        if messages and messages[-1][0] == role:
+            messages[-1][1].extend([BETWEEN, *pieces])
+        else:
+            messages.append((role, pieces))
+    for place, which in (("first", 0), ("last", -1)):
+        if not messages or messages[which][0] != "user":
+            found = "words of its own" if messages else "nothing"
+            raise ProtocolError(
+                f"the {place} message of a chat is what {reader} is told or asked, not {found};"
+                " put text there, or a turn of somebody else (a reply that has begun is a prefill)"
+            )
+    return messages
+
+
+def is_own(item: Prompt | Spoken, reader: str, episode: str) -> bool:
+    """Return whether an item of a chat is a message of the assistant."""
+    turn = item.turn if isinstance(item, ShownTurn) else item
+    if isinstance(turn, Turn):
+        return turn.seat == reader and turn.episode == episode
+    return isinstance(item, Spoken)
+
+
+def chat_of(pieces: Sequence[Piece], roles: Sequence[str]) -> Chat:
+    """Return the chat that was stored as pieces, each with its role."""
+    pairs = groupby(zip(roles, pieces, strict=True), key=lambda pair: pair[0])
+    groups = [(role, [piece for _, piece in group]) for role, group in pairs]
+    return Chat(tuple(Spoken(group) if role == "assistant" else group for role, group in groups))
 
 
 def check_face(shown: ShownTurn, reader: str, episode: str) -> None:
@@ -124,45 +217,98 @@ def check_face(shown: ShownTurn, reader: str, episode: str) -> None:
 class BuiltPrompt:
     """A prompt as messages for a model, and as parts for the record.
 
-    `generated_spans` marks tokens of a local model in the messages.
+    `generated_spans` marks tokens of a local model in the messages.  `roles` has the role of each
+    part of a chat; None: the parts are one user message.
     """
 
     messages: tuple[Message, ...]
     generated_spans: tuple[GeneratedSpan, ...]
     parts: tuple[PromptPart, ...]
     prefill: tuple[PromptPart, ...]
+    roles: tuple[str, ...] | None = None
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Return the hashes of the images that it shows, in order."""
+        return tuple(part.image for part in self.parts if part.image is not None)
 
 
-def build_prompt(prompt: Prompt, seat: Seat, episode: str, prefill: Prompt = ()) -> BuiltPrompt:
+def build_prompt(
+    prompt: Prompt | Chat, seat: Seat, episode: str, prefill: Prompt = ()
+) -> BuiltPrompt:
     """Return the messages for a seat's model.
 
-    These are the agent's system prompt if it has one, one user message, and the prefill if there is
-    one.  Raises LeakError if the seat must not see a face, TypeError for anything that is neither
-    text nor turn.
+    These are the agent's system prompt if it has one, one user message or those of a chat, and the
+    prefill if there is one.  Raises LeakError if the seat must not see a face, TypeError for
+    anything that is no part of a prompt.
     """
-    messages = [Message("system", seat.agent.system)] if seat.agent.system else []
-    text, parts, spans = compose_message(prompt, seat, episode, len(messages))
-    messages.append(Message("user", text))
+    messages = messages_of(prompt, seat.name, episode)
+    begun = [*prompt_pieces(prefill)]
+    return build_messages(messages, seat, episode, begun, is_chat=isinstance(prompt, Chat))
+
+
+def build_messages(
+    messages: Sequence[ChatMessage],
+    seat: Seat,
+    episode: str,
+    prefill: Sequence[Piece],
+    *,
+    is_chat: bool,
+) -> BuiltPrompt:
+    """Return a prompt from its messages, as `build_prompt` does."""
+    built = [Message("system", seat.agent.system)] if seat.agent.system else []
+    parts: list[PromptPart] = []
+    spans: list[GeneratedSpan] = []
+    roles: list[str] = []
+    for role, pieces in messages:
+        own = is_chat and role == "assistant"
+        message, message_parts, message_spans = compose_message(
+            pieces, seat, episode, len(built), role=role, verbatim=own
+        )
+        built.append(message)
+        parts += message_parts
+        spans += message_spans
+        roles += [role] * len(message_parts)
     beginning, prefill_parts, prefill_spans = compose_message(
-        prefill, seat, episode, len(messages), verbatim=True
+        prefill, seat, episode, len(built), role="assistant", verbatim=True
     )
-    if beginning:
-        messages.append(Message("assistant", beginning))
-    return BuiltPrompt(tuple(messages), (*spans, *prefill_spans), parts, prefill_parts)
+    if beginning.content:
+        built.append(beginning)
+    return BuiltPrompt(
+        tuple(built),
+        (*spans, *prefill_spans),
+        tuple(parts),
+        prefill_parts,
+        tuple(roles) if is_chat else None,
+    )
 
 
 def compose_message(
-    prompt: Prompt, seat: Seat, episode: str, message: int, *, verbatim: bool = False
-) -> tuple[str, tuple[PromptPart, ...], tuple[GeneratedSpan, ...]]:
-    """Return (text, parts, generated spans) of the message with the index `message`.
+    pieces: Sequence[Piece],
+    seat: Seat,
+    episode: str,
+    number: int,
+    *,
+    role: ChatRole = "user",
+    verbatim: bool = False,
+) -> tuple[Message, tuple[PromptPart, ...], tuple[GeneratedSpan, ...]]:
+    """Return (message, parts, generated spans) of the message with the index `number`.
 
-    `verbatim` says whether verbatim faces are allowed, as they are in prefills.
+    `verbatim` says whether verbatim faces are allowed, as they are in prefills and in a seat's own
+    messages.
     """
     words: list[str] = []
     parts: list[PromptPart] = []
     spans: list[GeneratedSpan] = []
+    images: list[PlacedImage] = []
     length = 0
-    for piece in prompt_pieces(prompt):
+    for piece in pieces:
+        if isinstance(piece, Image):
+            if role == "assistant":
+                raise TypeError("an image goes into a message of the user, not into one's own")
+            images.append(PlacedImage(piece, length))
+            parts.append(PromptPart(image=piece.hash))
+            continue
         if isinstance(piece, str):
             text = piece
             parts.append(PromptPart(text=piece))
@@ -170,23 +316,27 @@ def compose_message(
             check_face(piece, seat.name, episode)
             if piece.face == "verbatim" and not verbatim:
                 raise TypeError(
-                    "verbatim(turn) goes into a prefill;"
-                    " in a prompt, put the turn itself or own(turn)"
+                    "verbatim(turn) goes into a prefill, or alone into a chat;"
+                    " elsewhere in a prompt, put the turn itself or own(turn)"
                 )
             turn = piece.turn
-            raw = reveal(turn.text)
-            text = (
-                raw[: piece.end]
-                if piece.face == "verbatim"
-                else render(piece.face, turn.public, reveal(turn.thoughts), reveal(turn.confidence))
-            )
+            text = words_of_turn(piece)
             parts.append(
                 PromptPart(None, turn.episode, turn.seat, turn.step, piece.face, piece.end)
             )
             # Only a text that is the beginning of the generated one has tokens that are known.
-            if turn.token_ids is not None and raw.startswith(text):
+            if turn.token_ids is not None and reveal(turn.text).startswith(text):
                 end = length + len(text)
-                spans.append(GeneratedSpan(message, length, end, turn.token_ids, turn.model_served))
+                spans.append(GeneratedSpan(number, length, end, turn.token_ids, turn.model_served))
         words.append(text)
         length += len(text)
-    return "".join(words), tuple(parts), tuple(spans)
+    return Message(role, "".join(words), tuple(images)), tuple(parts), tuple(spans)
+
+
+def words_of_turn(shown: ShownTurn) -> str:
+    """Return the words of a turn in the face that is shown, whoever reads them."""
+    turn = shown.turn
+    if shown.face == "verbatim":
+        raw: str = reveal(turn.text)
+        return raw[: shown.end]
+    return render(shown.face, turn.public, reveal(turn.thoughts), reveal(turn.confidence))

@@ -63,6 +63,10 @@ def run_start_lines(
     yield line("runs", row)
     for key, subject in {subject_id(play.subject): play.subject for play in todo}.items():
         yield line("subjects", {"subject": key, **subject_row(subject)})
+    images = {image.hash: image for play in todo for image in play.subject.images}
+    for key, image in images.items():
+        row = {"image": key, "media_type": image.media_type, "base64": image.base64}
+        yield line("images", row)
 
 
 def git_commit() -> str | None:

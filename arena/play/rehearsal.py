@@ -32,7 +32,10 @@ async def rehearse(todo: Sequence[Play]) -> None:
     """
     # Not each lineup and subject: what is returned may hang on who sits where, but not its type.
     plays = {
-        (id(play.protocol), orjson.dumps(play.options), tuple(play.lineup), play.subject.kind): play
+        (
+            *(id(play.protocol), orjson.dumps(play.options), tuple(play.lineup)),
+            *(play.subject.kind, seats_without_images(play)),
+        ): play
         for play in todo
     }
     if not plays:
@@ -52,3 +55,11 @@ async def rehearse(todo: Sequence[Play]) -> None:
         list(plays.values()), StudyState(), with_stand_in, most_turns=MOST_TURNS
     )
     raise_faults([error for error in outcomes if error is not None])
+
+
+def seats_without_images(play: Play) -> tuple[str, ...] | None:
+    """Return the models that take no images, seat by seat; None for a subject without any."""
+    if not play.subject.images:
+        return None
+    models = (agent.model for agent in play.lineup.values())
+    return tuple("" if "images" in model.capabilities else model.name for model in models)

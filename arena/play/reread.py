@@ -1,9 +1,8 @@
 """Read stored replies anew, by replaying protocols over the turns that are stored.
 
-A protocol is deterministic given its turns.  Called again with the turns as they were played, it
-comes through the same steps, and each step brings its reader along, which then reads the stored
-reply.  No model is asked.  Where a reply is read otherwise than before, the protocol is called once
-more with the turns as they are read now, to learn which answers or which verdict it makes of them.
+Called again with the turns as they were played, a protocol comes through the same steps, and the
+reader of each step reads the stored reply.  No model is asked.  Where a reply is read otherwise
+than before, it is called once more with the turns as read now, for its answers or its verdict.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from arena.play.concurrent import is_run_cancelled
 from arena.play.disclosure import Disclosure
 from arena.play.dry_run import NoJournal
 from arena.play.episode import Episode, Step
-from arena.play.prompt import BuiltPrompt, Prompt, build_prompt
+from arena.play.prompt import BuiltPrompt, Chat, Prompt, build_prompt
 from arena.play.reader_code import code_of, reader_name, reader_version
 from arena.play.reading import fill_gaps, missing_parts, read_off_loop, stored_reply
 from arena.play.records import first_cause, grade_of, result_lines, versions
@@ -56,10 +55,7 @@ Watch = Callable[[int], None]
 
 
 class NotStoredError(BaseException):
-    """A protocol asks for a turn that is not stored.
-
-    It is no Exception, so that a protocol which retries after any failure does not catch it.
-    """
+    """A protocol asks for a turn that is not stored; no Exception, so that no retry catches it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +130,10 @@ class Unguarded(Disclosure):
     def check_agent(self, seat: Seat) -> None:
         """Accept the agent."""
 
-    def build(self, prompt: Prompt, seat: Seat, prefill: Prompt, sampling: Sampling) -> BuiltPrompt:
-        """Return the prompt; private words that stand in its text stood there before."""
+    def build(
+        self, prompt: Prompt | Chat, seat: Seat, prefill: Prompt, sampling: Sampling
+    ) -> BuiltPrompt:
+        """Return the prompt; private words in its text stood there before."""
         return build_prompt(prompt, seat, self._episode, prefill)
 
     def note(self, turn: Turn, *told: object) -> None:

@@ -11,6 +11,7 @@ import orjson
 
 from arena.errors import StudyError
 from arena.grading.grade import Grader
+from arena.images import Image
 from arena.store.readings import Row, StoredEpisode
 from arena.store.replay import sampling_of
 from arena.studies.lineups import Seating, seats_of
@@ -21,7 +22,10 @@ from arena.types import Agent, BaseModel, Request, Subject
 
 # A stand-in takes every request, as the model did that answered it.
 EVERYTHING = frozenset(
-    {"seed", "same seed, same reply", "prefill", "logprobs", "measures", "choices"}
+    {
+        *("seed", "same seed, same reply", "prefill", "logprobs", "measures", "choices"),
+        *("images", "response_schema"),
+    }
 )
 
 
@@ -85,7 +89,7 @@ def play_of(stored: StoredEpisode, sources: Sources) -> Play:
         row["arm"],
         protocol,
         options_of(protocol, row["options"] or "{}"),
-        subject_of(row, sources),
+        subject_of(row, stored.images, sources),
         seating_of(stored, protocol),
         row["repeat"],
         orjson.Fragment(b"{}"),
@@ -99,8 +103,11 @@ def options_of(protocol: Protocol, stored: str) -> Options:
     return check_options(Arm("stored", protocol, (), orjson.loads(stored)))
 
 
-def subject_of(row: Row, sources: Sources) -> Subject:
-    """Return the subject of an episode.  Raises StudyError if the store does not hold it whole."""
+def subject_of(row: Row, images: Mapping[str, Image], sources: Sources) -> Subject:
+    """Return the subject of an episode, whose images are among `images`, by hash.
+
+    Raises StudyError if the store does not hold it whole.
+    """
     if row["text"] is None:
         raise StudyError("its subject is not in this store")
     if row["kind"] == "debate":
@@ -117,6 +124,7 @@ def subject_of(row: Row, sources: Sources) -> Subject:
             tuple(row["choices"] or ()),
             row["source"],
             row["licence"],
+            images=tuple(images[each] for each in row["images"] or () if each in images),
         )
         several = Subject(
             row["text"],
@@ -126,6 +134,7 @@ def subject_of(row: Row, sources: Sources) -> Subject:
             row["source"],
             row["licence"],
             tuple(accepted),
+            plain.images,
         )
         candidates = [plain, several]
         problem = "its subject cannot be made anew from the store"

@@ -206,6 +206,7 @@ def delete_episodes(con: Connection, selected: Selected) -> None:
         "delete from subjects where subject in (from topics)"
         " and subject not in (select subject from plays)"
     )
+    con.execute("delete from images where image not in (select unnest(images) from subjects)")
     # A study that was played keeps its runs, and with them its plan; of an import nothing is left.
     con.execute(
         "delete from runs where study in $1 and origin <> 'played'"

@@ -5,11 +5,13 @@ Writing goes through a journal, as all writing does; see `arena/play/reread.py`.
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from arena.images import Image
 from arena.store.database import open_live
 from arena.store.query import read_result
 from arena.store.replay import Memo, memo_of
@@ -22,6 +24,7 @@ BYTES_AT_ONCE = 32 * 2**20
 EPISODES = """
     with said as (select episode, sum(strlen(text))::bigint as bytes from turns group by episode)
     select p.*, e.status, s.origin, m.text, m.kind, m.gold, m.choices, m.source, m.licence,
+           m.images,
            coalesce(said.bytes, 0) as bytes
     from plays p join all_episodes e using (episode) left join studies s on s.study = p.study
     left join said on said.episode = p.episode
@@ -30,6 +33,7 @@ EPISODES = """
 """
 TURNS = "select * exclude (logprobs) from turns where episode in (select unnest($1))"
 MEASURES = "from measures where episode in (select unnest($1))"
+IMAGES = "select image, base64 from images where image in (select unnest($1))"
 SEATS = "from seats where episode in (select unnest($1))"
 # A re-ask that was cut off gives no vote; how it ended stands with its call.
 ENDS_OF_REASKS = """
@@ -51,7 +55,7 @@ class StoredEpisode:
     `row` is that of `plays` with its status, the origin of its study, and its subject.  `seats` are
     by name; `memo` holds the turns as played by (seat, step), `latest` the latest rereading of
     those that were read anew, `ends_of_reasks` the finish reasons of replies to re-asks; `answers`
-    are those that count.
+    are those that count.  `images` are those of its subject, by hash, as far as they are stored.
     """
 
     row: Row
@@ -60,6 +64,7 @@ class StoredEpisode:
     ends_of_reasks: dict[Place, str | None] = field(default_factory=dict)
     latest: dict[Place, Row] = field(default_factory=dict)
     answers: list[Row] = field(default_factory=list)
+    images: dict[str, Image] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -97,6 +102,11 @@ def load_turns(path: Path, rows: Sequence[Row]) -> Iterator[list[StoredEpisode]]
             turns, measures, seats, ends, latest, answers = (
                 read_result(con, query, [list(by_id)]).dicts() for query in queries
             )
+            hashes = {each for row in some for each in row["images"] or ()}
+            stored = read_result(con, IMAGES, [list(hashes)]).dicts() if hashes else []
+        images = {row["image"]: Image(b64decode(row["base64"])) for row in stored}
+        for one in by_id.values():
+            one.images = images
         for episode, memo in memo_of(measures, (), turns).items():
             by_id[episode].memo[episode] = memo
         for row in seats:

@@ -1,22 +1,26 @@
 """Rebuild a stored prompt: the pieces it was made of, and whether they give the request's hash.
 
-A prompt is stored as parts, which are text or a turn by its key and face, so that every text is
-stored once.  Here the code that made the request (`arena.play.prompt`) turns the parts into words
-again, and the request's hash is computed anew and compared with the stored one.  The sampling of a
-single step is not stored; if it differs from its seat's, the settings in the ledger's attempts are
-tried.
+A prompt is stored as parts, which are text, a turn by its key and face, or an image by its hash, so
+that all of it is stored once.  Here the code that made the request (`arena.play.prompt`) turns the
+parts into words again, and the request's hash is computed anew and compared with the stored one.
+The sampling of a single step is not stored; if it differs from its seat's, the settings in the
+ledger's attempts are tried.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any, cast
 
 from arena.errors import LeakError, StudyError
+from arena.images import Image
 from arena.play.episode import request_content, request_hash
-from arena.play.prompt import Prompt, ShownTurn, build_prompt, compose_message
+from arena.play.prompt import IMAGE, Chat, Prompt, ShownTurn, build_prompt, chat_of, words_of_turn
+from arena.play.prompt import Piece as PromptPiece
 from arena.store.replay import sampling_of, turn_of
 from arena.types import Agent, Face, Message, Model, Place, Request, Sampling, Seat, Turn
 from arena.web.site import Ask, Row
@@ -26,7 +30,7 @@ FACES = {
     "own": "own face: with private thoughts and rating",
     "notes": "own notes: private thoughts and rating",
     "rated": "rated face: public words and rating",
-    "verbatim": "raw reply, as the beginning of the next",
+    "verbatim": "raw reply",
 }
 # All turns of an episode, without long columns that are not shown: one query an episode is faster
 # than one a turn.
@@ -36,6 +40,7 @@ TURNS = """
            null as token_ids, null as measures
     from turns where episode = ?
 """
+IMAGES = "select image, base64 from images where image in (select unnest($1::varchar[]))"
 TurnKey = tuple[str, str, int]
 
 
@@ -44,13 +49,14 @@ class Piece:
     """A stretch of a message.
 
     `turn` is the turn whose words it shows, with `face`; None for the protocol's own words.  `end`
-    is the number of characters that were shown, None for all.
+    is the number of characters that were shown, None for all.  `image` is set for an image.
     """
 
     text: str
     turn: Turn | None = None
     face: Face | None = None
     end: int | None = None
+    image: Image | None = None
 
     @property
     def face_words(self) -> str:
@@ -60,13 +66,14 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class RebuiltRequest:
-    """A request as it was sent, with the pieces of its user message and its prefill.
+    """A request as it was sent, with the pieces of its prompt and its prefill.
 
-    `same_hash`: whether the rebuilt request has the stored hash.
+    `prompt` has each message of a chat, or the one of the user, as (role, pieces).  `same_hash`:
+    whether the rebuilt request has the stored hash.
     """
 
     system: str
-    prompt: tuple[Piece, ...]
+    prompt: tuple[tuple[str, tuple[Piece, ...]], ...]
     prefill: tuple[Piece, ...]
     messages: tuple[Message, ...]
     same_hash: bool
@@ -85,11 +92,15 @@ def rebuild_request(
         raise StudyError("not published: the source of this record has no prompts")
     # Turns are shown by key: their words come from the store as it is now.
     seen = seen_turns(ask, [*turn["prompt"], *(turn["prefill"] or ())])
-    prompt, prefill = (parts_of(turn[name] or (), seen) for name in ("prompt", "prefill"))
+    images = stored_images(ask, turn["images"] or ())
+    prompt = parts_of(turn["prompt"], seen, images)
+    prefill = parts_of(turn["prefill"] or (), seen, [])
+    roles = turn["roles"] or ["user"] * len(prompt)
     # The model is never called: only the agent's system prompt enters the request.
     reader = Seat(turn["seat"], Agent(seat["agent"], cast(Model, None), seat["system"] or ""))
+    shown: Prompt | Chat = chat_of(prompt, roles) if turn["roles"] else prompt
     try:
-        built = build_prompt(prompt, reader, turn["episode"], prefill)
+        built = build_prompt(shown, reader, turn["episode"], prefill)
     except LeakError as error:
         raise StudyError(
             "the stored prompt shows words that this seat may not see, so it is not rebuilt:"
@@ -99,27 +110,45 @@ def rebuild_request(
         hash_of(turn, built.messages, sampling) == turn["request_hash"]
         for sampling in samplings(seat["sampling"], settings)
     )
-    pieces = [
-        tuple(piece(part, reader, turn["episode"]) for part in parts) for parts in (prompt, prefill)
-    ]
-    return RebuiltRequest(seat["system"] or "", pieces[0], pieces[1], built.messages, same)
+    by_role = groupby(zip(roles, prompt, strict=True), key=lambda pair: pair[0])
+    messages = tuple((role, tuple(piece(part) for _, part in parts)) for role, parts in by_role)
+    return RebuiltRequest(
+        seat["system"] or "", messages, tuple(map(piece, prefill)), built.messages, same
+    )
+
+
+def stored_images(ask: Ask, hashes: Sequence[str]) -> list[Image]:
+    """Return images by their hashes.  Raises StudyError if one is not in the store."""
+    if not hashes:
+        return []
+    rows = ask(IMAGES, [[*hashes]])
+    found = {row["image"]: Image(base64.b64decode(row["base64"])) for row in rows}
+    missing = [each for each in hashes if each not in found]
+    if missing:
+        raise StudyError(f"the prompt shows the image {missing[0]}, which is not in this store")
+    return [found[each] for each in hashes]
 
 
 def seen_turns(ask: Ask, parts: Sequence[Mapping[str, Any]]) -> dict[TurnKey, Turn]:
     """Return the turns of the episodes that parts of a prompt refer to, by key."""
-    episodes = {part["episode"] for part in parts if part["text"] is None}
+    episodes = {part["episode"] for part in parts if part["episode"] is not None}
     turns = [turn_of(row) for episode in sorted(episodes) for row in ask(TURNS, [episode])]
     return {(turn.episode, turn.seat, turn.step): turn for turn in turns}
 
 
 def parts_of(
-    stored: Sequence[Mapping[str, Any]], seen: Mapping[TurnKey, Turn]
-) -> list[str | ShownTurn]:
+    stored: Sequence[Mapping[str, Any]],
+    seen: Mapping[TurnKey, Turn],
+    images: Sequence[Image],
+) -> list[PromptPiece]:
     """Return a prompt as the protocol gave it.  Raises StudyError if a turn is not in the store."""
-    parts: list[str | ShownTurn] = []
+    parts: list[PromptPiece] = []
+    shown = iter(images)
     for part in stored:
         if part["text"] is not None:
             parts.append(part["text"])
+        elif part["face"] == IMAGE:
+            parts.append(next(shown))
         elif (turn := seen.get((part["episode"], part["seat"], part["step"]))) is not None:
             parts.append(ShownTurn(turn, part["face"], part.get("end")))
         else:
@@ -130,10 +159,13 @@ def parts_of(
     return parts
 
 
-def piece(part: str | ShownTurn, reader: Seat, episode: str) -> Piece:
-    """Return one part with its words, as this reader was shown them."""
-    words = compose_message(cast(Prompt, [part]), reader, episode, 0, verbatim=True)[0]
-    return Piece(words) if isinstance(part, str) else Piece(words, part.turn, part.face, part.end)
+def piece(part: PromptPiece) -> Piece:
+    """Return one part with its words, as its reader was shown them."""
+    if isinstance(part, Image):
+        return Piece("", image=part)
+    if isinstance(part, str):
+        return Piece(part)
+    return Piece(words_of_turn(part), part.turn, part.face, part.end)
 
 
 def samplings(stored: str | None, settings: Sequence[str | None]) -> Iterator[Sampling]:

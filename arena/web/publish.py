@@ -34,6 +34,7 @@ from arena.store.database import open_live, select_rows
 from arena.store.schema import JOURNALED
 from arena.store.views.readings import READING_VIEWS
 from arena.web.pages import FILES, PAGES
+from arena.web.pages.images import IMAGE_KINDS
 from arena.web.published_folder import MARKER, check_folder, draft_of
 from arena.web.site import Ask, Document, Site, Target, file_name
 from arena.web.words import render
@@ -45,8 +46,10 @@ LARGE_BYTES = 256 * 2**20
 GROUP = 64
 STUDY_KINDS = ("study", "figure", "figure.svg")
 EPISODE_KINDS = ("debate", "question", "call")
+# Pages of episodes show the images of their subjects.
+GROUPED_KINDS = (*EPISODE_KINDS, *IMAGE_KINDS)
 MAKERS = {
-    kind: make for kind, _, make in (*PAGES, *FILES) if kind in ("", *STUDY_KINDS, *EPISODE_KINDS)
+    kind: make for kind, _, make in (*PAGES, *FILES) if kind in ("", *STUDY_KINDS, *GROUPED_KINDS)
 }
 # Links cannot be nested in HTML, so the shortest match is the whole link.
 LINK = re.compile(r'<a\s(?P<before>[^>]*?)href="(?P<href>[^"]*)"[^>]*>(?P<words>.*?)</a>', re.S)
@@ -107,7 +110,8 @@ class Crawl:
             return name in self.studies
         if kind in EPISODE_KINDS:
             return self.study_of.get(name) in self.studies and (self.calls or kind != "call")
-        return kind == ""
+        # Only published pages lead to an image.
+        return kind == "" or kind in IMAGE_KINDS
 
 
 def publish(
@@ -169,7 +173,7 @@ def follow(crawl: Crawl, watch: Watch | None) -> None:
         later: deque[Target] = deque()
         while crawl.waiting:
             target = crawl.waiting.popleft()
-            if target[0] in EPISODE_KINDS:
+            if target[0] in GROUPED_KINDS:
                 later.append(target)
             else:
                 write(crawl, crawl.site, target, watch)
@@ -178,7 +182,7 @@ def follow(crawl: Crawl, watch: Watch | None) -> None:
         with open_live(crawl.site.db, ("saw", *READING_VIEWS)) as con:
             load_into_memory(con, crawl.site.db)
             crawl.waiting = later
-            while crawl.waiting and crawl.waiting[0][0] in EPISODE_KINDS:
+            while crawl.waiting and crawl.waiting[0][0] in GROUPED_KINDS:
                 targets = next_group(crawl)
                 own = tuple(dict.fromkeys(name for _, name, _ in targets))
                 debates = [row["source"] for row in Ask(con)(JUDGED, {"episodes": list(own)})]

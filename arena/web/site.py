@@ -64,6 +64,11 @@ class Site:
         address = self.root + quote(f"{kind}/{name}" if name else kind, safe="/")
         return f"{address}?{urlencode(present)}" if present else address
 
+    def image(self, name: str, media_type: str) -> str:
+        """Return the address of a stored image, by its hash."""
+        # In a published folder the ending tells a web host what it is.
+        return self.link(f"image.{media_type.partition('/')[2]}", name)
+
     def fingerprint(self) -> str:
         """Return a hash that changes with the store, its open journals and its saved queries."""
         files = (self.db, *journals(self.db), *saved_folder(self.db).glob("*.sql"))

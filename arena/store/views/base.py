@@ -188,22 +188,25 @@ RECORD_VIEWS: dict[str, View] = {
     # all that a model read, beside the words of the protocol, stands in one place.
     "saw": View(
         "One row is something that a model read when it spoke: a turn in its prompt with the face"
-        " that was shown, its own reply before a re-ask, or its system prompt",
+        " that was shown, an image, its own reply before a re-ask, or its system prompt",
         """
         select episode, seat, step, part.episode as seen_episode, part.seat as seen_seat,
-               part.step as seen_step, part.face as face
+               part.step as seen_step, part.face as face, null as image
         from (select episode, seat, step, unnest(prompt) as part from turns)
-        where part.face is not null
+        where part.face <> 'image'
         union all
-        select episode, seat, step, part.episode, part.seat, part.step, part.face
+        select episode, seat, step, null, null, null, 'image', unnest(images)
+        from turns where images is not null
+        union all
+        select episode, seat, step, part.episode, part.seat, part.step, part.face, null
         from (select episode, seat, step, unnest(prefill) as part from turns
               where prefill is not null)
         where part.face is not null
         union all
-        select episode, seat, step, episode, seat, step, 'verbatim' from turns
+        select episode, seat, step, episode, seat, step, 'verbatim', null from turns
         where reask_prompt is not null
         union all
-        select t.episode, t.seat, t.step, t.episode, t.seat, null, 'system'
+        select t.episode, t.seat, t.step, t.episode, t.seat, null, 'system', null
         from turns t join seats s using (episode, seat)
         where s.system <> '' and t.request_hash is not null
         """,
@@ -213,8 +216,9 @@ RECORD_VIEWS: dict[str, View] = {
             "seen_step": "its author's step; the reader's own step: its first reply, before the"
             " re-ask (turns.reask_prompt); NULL: a system prompt (seats.system)",
             "face": "public; own: with private thoughts and rating; notes: these alone; rated:"
-            " public text and rating; verbatim: the raw reply, as a prefill or before a re-ask;"
-            " system: a system prompt",
+            " public text and rating; verbatim: the raw reply, as a prefill, as a message of its"
+            " author in a chat, or before a re-ask; image; system: a system prompt",
+            "image": "the hash of an image (see the table images); NULL: it is none",
         },
     ),
     "verdicts": View(

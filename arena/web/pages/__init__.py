@@ -10,6 +10,7 @@ from __future__ import annotations
 from arena.web.pages.call import call, text
 from arena.web.pages.compare import compare
 from arena.web.pages.figure import FILTERS, figure, picture_pdf, picture_png, picture_svg
+from arena.web.pages.images import IMAGE_KINDS, image
 from arena.web.pages.report import CHOICES, report
 from arena.web.pages.sql import chart_svg, make_download, sql
 from arena.web.pages.studies import studies
@@ -32,6 +33,7 @@ FILES: tuple[tuple[str, str, PageFunction], ...] = (
     ("figure.svg", "/figure.svg/{name:path}", picture_svg),
     ("figure.png", "/figure.png/{name:path}", picture_png),
     ("figure.pdf", "/figure.pdf/{name:path}", picture_pdf),
+    *((kind, f"/{kind}/{{name:path}}", image) for kind in IMAGE_KINDS),
     ("text", "/text/{name:path}", text),
     ("sql.svg", "/sql.svg", chart_svg),
     ("sql.csv", "/sql.csv", make_download("csv")),
@@ -46,6 +48,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "figure.svg": DRAWN,
     "figure.png": DRAWN,
     "figure.pdf": DRAWN,
+    **dict.fromkeys(IMAGE_KINDS, ()),
     "report": CHOICES,
     "call": ("seat", "step"),
     "text": ("seat", "step", "what"),

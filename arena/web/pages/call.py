@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from arena.errors import StudyError
+from arena.images import Image
 from arena.types import Message
 from arena.web.pages.turns import short_values
 from arena.web.prompts import Piece, RebuiltRequest, rebuild_request
@@ -237,7 +238,7 @@ def without_private(request: RebuiltRequest, secrets: Sequence[str]) -> RebuiltR
             for piece in pieces
         )
 
-    prompt = public(request.prompt)
+    prompt = tuple((role, public(pieces)) for role, pieces in request.prompt)
     return replace(request, prompt=prompt, prefill=public(request.prefill), messages=())
 
 
@@ -266,4 +267,14 @@ def token_of(choice: Row) -> Token:
 
 def messages_as_text(messages: Sequence[Message]) -> str:
     """Return all messages of a request in one text."""
-    return "\n\n".join(f"=== {message.role} ===\n{message.content}" for message in messages)
+    return "\n\n".join(
+        f"=== {message.role} ===\n{message_as_text(message)}" for message in messages
+    )
+
+
+def message_as_text(message: Message) -> str:
+    """Return a message with the types and hashes of its images in their places."""
+    return "".join(
+        f"[{piece.media_type} {piece.hash}]\n" if isinstance(piece, Image) else piece
+        for piece in message.pieces()
+    )

@@ -15,6 +15,7 @@ from datetime import datetime
 
 from arena.errors import StudyError
 from arena.types import NOT_ASKED
+from arena.web.pages.images import images_of
 from arena.web.pages.texts import Text, room_for_each, size_of, text_of
 from arena.web.site import Ask, Query, Row, Site, plain_name
 
@@ -66,6 +67,9 @@ READS = """
     select distinct episode as of, * from saw
     where episode in ($episodes) and seen_step is not null
         and not (seen_episode = episode and seen_seat = seat and seen_step = step)
+        -- Of a prefill of its own words a seat did not read them: it continued them.
+        and (face <> 'verbatim' or (seat, step) in (
+            select (seat, step) from turns where roles is not null and episode in ($episodes)))
 """
 CALLS = """
     select episode as of, count(*) as calls, sum(tokens_in)::bigint as tokens_in,
@@ -166,7 +170,7 @@ class EpisodeContext:
 
     `spent` has calls, tokens_in, tokens_out, cost_usd and unknown_cost; `neighbours` the ids before
     and after; `broken` the calls without a reply, of an episode that is not done; `private` whether
-    private faces are shown.
+    private faces are shown; `images` the addresses of the images of its subject.
     """
 
     episode: EpisodeRecord
@@ -175,6 +179,7 @@ class EpisodeContext:
     neighbours: Row
     broken: Sequence[Row]
     private: bool
+    images: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +272,7 @@ def episode_context(site: Site, ask: Ask, episode: EpisodeRecord, query: Query) 
         neighbours=ask.rows(name, NEIGHBOURS)[0],
         broken=ask(FAILED_CALLS, {"episode": name}) if episode.status != "done" else [],
         private=shows_private(site, query),
+        images=images_of(site, ask, name),
     )
 
 
@@ -384,9 +390,6 @@ def reads_of(
         stored |= {(other, turn.seat, turn.step): turn for turn in turns_in_order(ask, other)}
     reads: dict[Key, list[ReadTurn]] = {}
     for row in rows:
-        # A prefill of the seat's own words: it continued them, and did not read them.
-        if row["face"] == "verbatim":
-            continue
         seat, step = row["seen_seat"], row["seen_step"]
         seen = stored.get((row["seen_episode"], seat, step))
         href = "#" + anchor(seat, step)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from arena import own, rated, reveal
+from arena import Image, chat, own, rated, reveal, spoken
 from arena.calls.ledger import RunContext
 from arena.calls.rate_limits import RateLimiter
 from arena.errors import LeakError, ProtocolError
@@ -136,6 +136,21 @@ WAYS: dict[str, Way] = {
     "a prefill": lambda episode, turn: episode.ask(B, "x", phase="y", prefill=words(turn)),
     "a prefill of the raw reply": lambda episode, turn: episode.ask(
         B, "x", phase="y", prefill=verbatim(turn)
+    ),
+    "the own face in a chat": to_b(lambda t: chat(["x", own(t), "y"])),
+    "the raw reply in a chat": to_b(lambda t: chat(["x", verbatim(t), "y"])),
+    "a private face as one's own words": to_b(lambda t: chat(["x", spoken(own(t)), "y"])),
+    "words as one's own words": to_b(lambda t: chat(["x", spoken(words(t)), "y"])),
+    "in two items": to_b(lambda t: chat([words(t)[:30], words(t)[30:60]])),
+    "a turn of its own making in a chat": to_b(
+        lambda t: chat(["x", Turn("e", "b", 0, "x", 0, words(t), "p"), "y"])
+    ),
+    "an image that holds them": to_b(lambda t: Image(b"\x89PNG\r\n\x1a\n" + words(t).encode())),
+    "a schema": lambda episode, turn: episode.ask(
+        B, "x", phase="y", sampling=Sampling(response_schema={"a": [{"title": words(turn)}]})
+    ),
+    "a setting in a provider's words": lambda episode, turn: episode.ask(
+        B, "x", phase="y", sampling=Sampling(extra={words(turn): 1})
     ),
     "a re-ask": lambda episode, turn: episode.ask(
         B, "x", phase="y", read=lambda _: Reading("In public.", reask="Again: " + words(turn))

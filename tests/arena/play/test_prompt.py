@@ -4,8 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from arena.errors import LeakError
-from arena.play.prompt import NO_SPEECH, PromptPart, build_prompt, own, rated
+from arena.errors import LeakError, ProtocolError
+from arena.images import Image
+from arena.play.prompt import (
+    NO_SPEECH,
+    Chat,
+    PromptPart,
+    build_prompt,
+    chat,
+    chat_of,
+    own,
+    prompt_pieces,
+    rated,
+    spoken,
+    verbatim,
+)
 from arena.types import Seat, Turn
 from tests.fake_agents import agent
 
@@ -89,3 +102,75 @@ def test_the_system_prompt_comes_first_where_there_is_one() -> None:
     seat = Seat("judge", type(PRO.agent)("j", PRO.agent.model, system="be fair"))
     assert [message.role for message in build_prompt("x", seat, "e").messages] == ["system", "user"]
     assert [message.role for message in build_prompt("x", PRO, "e").messages] == ["user"]
+
+
+PICTURE = Image(b"\x89PNG\r\n\x1a\n")
+
+
+def messages(prompt: Chat, seat: Seat = PRO) -> list[tuple[str, str]]:
+    return [(each.role, each.content) for each in build_prompt(prompt, seat, "e").messages]
+
+
+def test_in_a_chat_a_seats_own_turns_are_messages_of_the_assistant() -> None:
+    """What stands beside other parts, or was said by somebody else, is one of the user."""
+    asked = chat(["Motion.", verbatim(TURN), ["They said: ", TURN], "", "Now answer."])
+    merged = "They said: hear me\n\nNow answer."
+    assert messages(asked) == [("user", "Motion."), ("assistant", "raw"), ("user", merged)]
+    heard = chat(["Motion.", TURN, "Now answer."])
+    assert messages(heard, OPP) == [("user", "Motion.\n\nhear me\n\nNow answer.")]
+    wrapped = chat(["Motion.", spoken("<speech>", TURN, "</speech>"), own(TURN), "Go on."])
+    assert messages(wrapped)[1] == (
+        "assistant",
+        "<speech>hear me</speech>\n\n" + words(own(TURN), PRO),
+    )
+
+
+def test_a_stored_chat_is_built_again_with_the_same_messages() -> None:
+    turns = {"raw": verbatim(TURN), "public": TURN}
+    for prompt in (
+        chat(["a", verbatim(TURN), [PICTURE, "b"], [TURN, "c"]]),
+        chat([["a", PICTURE, "b"], spoken("x", turns["public"]), own(TURN), "end"]),
+    ):
+        built = build_prompt(prompt, PRO, "e")
+        assert built.roles is not None
+        pieces = [
+            PICTURE
+            if part.image
+            else part.text
+            if part.text is not None
+            else next(
+                piece
+                for item in prompt.items
+                for piece in prompt_pieces(getattr(item, "parts", item))
+                if getattr(piece, "face", None) == part.face
+            )
+            for part in built.parts
+        ]
+        again = build_prompt(chat_of(pieces, built.roles), PRO, "e")
+        assert (again.messages, again.parts) == (built.messages, built.parts)
+
+
+@pytest.mark.parametrize("items", [[], [""], [TURN, "x"], ["x", TURN], ["x", spoken("y")]])
+def test_a_chat_begins_and_ends_with_what_a_seat_is_told(items: list[object]) -> None:
+    with pytest.raises(ProtocolError, match="message of a chat is what proposition is told"):
+        build_prompt(chat(items), PRO, "e")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "prompt", [["x", chat(["y"])], chat(["x", chat(["y"])]), [spoken("x")], chat([verbatim(TURN)])]
+)
+def test_a_chat_is_a_whole_prompt(prompt: object) -> None:
+    with pytest.raises((TypeError, LeakError)):
+        build_prompt(prompt, OPP, "e")  # type: ignore[arg-type]
+
+
+def test_images_stand_at_their_places_and_identify_a_request() -> None:
+    (message,) = build_prompt(["A ", PICTURE, "cat", PICTURE], PRO, "e").messages
+    assert [*message.pieces()] == ["A ", PICTURE, "cat", PICTURE]
+    assert message.identity() == {
+        "role": "user",
+        "content": "A cat",
+        "images": [[2, PICTURE.hash], [5, PICTURE.hash]],
+    }
+    with pytest.raises(TypeError, match="goes into a message of the user"):
+        build_prompt(chat(["x", spoken(PICTURE), "y"]), PRO, "e")

@@ -1,0 +1,59 @@
+"""Images: what they are by their bytes, and what identifies them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from arena.errors import StudyError
+from arena.images import MOST_BYTES, Image, read_image
+from arena.studies.motions import subject_id
+from arena.types import Subject
+
+PNG, JPEG, GIF = b"\x89PNG\r\n\x1a\n...", b"\xff\xd8\xff\xe0...", b"GIF89a..."
+WEBP = b"RIFF\x10\x00\x00\x00WEBPVP8 "
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"), [(PNG, "png"), (JPEG, "jpeg"), (GIF, "gif"), (WEBP, "webp")]
+)
+def test_bytes_say_what_an_image_is(tmp_path: Path, data: bytes, kind: str) -> None:
+    """Not the name of its file; a path and the bytes are one image."""
+    file = tmp_path / "picture.txt"
+    file.write_bytes(data)
+    assert read_image(data).media_type == f"image/{kind}"
+    assert read_image(file) == read_image(str(file)) == read_image(data)
+    assert read_image(data).data_uri.startswith(f"data:image/{kind};base64,")
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (b"", "is empty, and is none of PNG, JPEG, WebP and GIF"),
+        (b"<svg onload='x'/>", "is none of PNG, JPEG, WebP and GIF"),
+        (b"RIFF....WAVE", "is none of PNG"),
+        (PNG + bytes(MOST_BYTES), "providers take at most 3.9 MB an image; save it smaller"),
+        ("missing.png", "'missing.png' cannot be read: No such file"),
+        (7, "is the path of a file, its bytes, or an Image, not 7"),
+    ],
+)
+def test_what_is_no_image_is_refused_in_a_sentence(source: object, words: str) -> None:
+    with pytest.raises(StudyError, match=words):
+        Subject("Which?", images=(source,))  # type: ignore[arg-type]
+
+
+def test_a_path_alone_is_no_list_of_images() -> None:
+    with pytest.raises(StudyError, match=r"write images=\('picture.png',\)"):
+        Subject("Which?", images="picture.png")  # type: ignore[arg-type]
+
+
+def test_images_are_part_of_a_subject_only_where_there_are_some() -> None:
+    plain = Subject("Which?")
+    assert "images" not in plain.content()
+    one = Subject("Which?", images=[PNG])  # type: ignore[arg-type]
+    assert one.images == (Image(PNG),)
+    assert (
+        len({subject_id(each) for each in (plain, one, Subject("Which?", images=(Image(GIF),)))})
+        == 3
+    )
