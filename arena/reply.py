@@ -36,6 +36,8 @@ class Reply:
     from token probabilities, by name.  Local models also report how many prompt tokens they read
     (`tokens_prefilled`) and in how many steps they decoded (`decode_steps`).  `fingerprint` is the
     provider's word for the configuration behind `model_served` (OpenAI's system_fingerprint).
+    `tokens_in` includes `tokens_cached`, which a cache served, and `tokens_cache_written`, which
+    were written to one, of which `tokens_cache_written_long` to be kept for longer.
     """
 
     text: str
@@ -55,3 +57,5 @@ class Reply:
     tokens_prefilled: int | None = None
     decode_steps: int | None = None
     fingerprint: str | None = None
+    tokens_cache_written: int | None = None
+    tokens_cache_written_long: int | None = None

@@ -120,8 +120,9 @@ def message_counts(answer: Answer) -> Reply:
     # Anthropic counts three kinds of input apart; the arena's tokens_in is all of them.
     tokens_in = count(usage, "input_tokens")
     cached = count(usage, "cache_read_input_tokens")
+    written = count(usage, "cache_creation_input_tokens")
     if tokens_in is not None:
-        tokens_in += (cached or 0) + (count(usage, "cache_creation_input_tokens") or 0)
+        tokens_in += (cached or 0) + (written or 0)
     return Reply(
         text="",
         model_served=label(answer.fields.get("model"), answer.key),
@@ -129,6 +130,8 @@ def message_counts(answer: Answer) -> Reply:
         http_status=answer.http_status,
         tokens_in=tokens_in,
         tokens_cached=cached,
+        tokens_cache_written=written,
+        tokens_cache_written_long=count(usage, "cache_creation", "ephemeral_1h_input_tokens"),
         tokens_out=count(usage, "output_tokens"),
         tokens_reasoning=count(usage, "output_tokens_details", "thinking_tokens"),
     )

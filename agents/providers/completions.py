@@ -24,6 +24,19 @@ from arena.play.reading import unfinished_reason
 from arena.text import writable
 from arena.types import Alternative, Message, Reply, TokenChoice
 
+# Where a usage document has the prompt tokens that a cache served: OpenAI's and most others',
+# DeepSeek's, Moonshot's, Gemini's own.
+CACHED = (
+    ("prompt_tokens_details", "cached_tokens"),
+    ("prompt_cache_hit_tokens",),
+    ("cached_tokens",),
+    ("cachedContentTokenCount",),
+)
+# Those that were written to one: OpenAI's, and LiteLLM's of Anthropic's models.
+CACHE_WRITTEN = (
+    ("prompt_tokens_details", "cache_write_tokens"),
+    ("cache_creation_input_tokens",),
+)
 # A log probability is at most 0, except for rounding.
 ROUNDING = 1e-4
 MAX_COST_USD = 1e9
@@ -171,13 +184,20 @@ def completion_counts(
         finish_reason=label(choice.get("finish_reason"), key),
         http_status=http_status,
         tokens_in=count(usage, "prompt_tokens"),
-        tokens_cached=count(usage, "prompt_tokens_details", "cached_tokens"),
+        tokens_cached=first_count(usage, *CACHED),
+        tokens_cache_written=first_count(usage, *CACHE_WRITTEN),
         tokens_out=count(usage, "completion_tokens"),
         tokens_reasoning=count(usage, "completion_tokens_details", "reasoning_tokens"),
         cost_usd=cost,
         cost_source=None if cost is None else "provider",
         logprobs=token_choices(tokens.get("content"), key) if isinstance(tokens, dict) else None,
     )
+
+
+def first_count(usage: object, *paths: tuple[str, ...]) -> int | None:
+    """Return the count at the first of these paths that has one, None if none has."""
+    counts = (count(usage, *path) for path in paths)
+    return next((number for number in counts if number is not None), None)
 
 
 def stated_cost(usage: object) -> float | None:

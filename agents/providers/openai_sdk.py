@@ -136,6 +136,10 @@ def response_counts(answer: Answer) -> Reply:
         http_status=answer.http_status,
         tokens_in=count(usage, "input_tokens"),
         tokens_cached=count(usage, "input_tokens_details", "cached_tokens"),
+        tokens_cache_written=count(usage, "input_tokens_details", "cache_write_tokens"),
+        tokens_cache_written_long=count(
+            usage, "input_tokens_details", "cache_write_tokens_details", "ttl_12h_tokens"
+        ),
         tokens_out=count(usage, "output_tokens"),
         tokens_reasoning=count(usage, "output_tokens_details", "reasoning_tokens"),
     )

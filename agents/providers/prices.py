@@ -1,14 +1,20 @@
-"""Read prices from the map that LiteLLM ships, without importing LiteLLM, which takes seconds.
+"""Know the prices of models: from the list in this package, or the one that LiteLLM ships.
 
-A model that is not in the map, or is in it with zero, has no price.  Neither has a model whose
-calls cost more than their tokens (a search, a request, a second of time): a price without that part
-would be too low.  If a provider is cheaper at some hours, the price is that of the other hours.
-Left out, since no client here uses them: cache writes, batches, priority, sound and pictures.
+The list in this package has OpenAI's, Anthropic's, Google's, Mistral's, DeepSeek's and xAI's own
+models; `experiments/benchmarks/price_list.py` takes it from LiteLLM's map.  An installed LiteLLM
+has those of all providers, and of these six as well if it is newer.  Its map is read without
+importing LiteLLM, which takes seconds.  A price names its list, with version and date.
+
+A model that is in no list, or is in it with zero, has no price.  Neither has a model whose calls
+cost more than their tokens (a search, a request, a second of time): a price without that part would
+be too low.  If a provider is cheaper at some hours, the price is that of the other hours.  Left
+out, since no client here uses them: priority, flex, regions, sound and pictures.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -17,9 +23,10 @@ from pathlib import Path
 
 import orjson
 
-from arena.types import Price
+from arena.types import Price, PromptCache
 
 PRICE_MAP_FILE = "model_prices_and_context_window_backup.json"
+PRICE_LIST = Path(__file__).with_name("price_list.json")
 # Modes of the map in which text is answered with text.
 CHAT_MODES = ("chat", "responses")
 # Models that search the web without being told to, at a price for each search.
@@ -37,10 +44,17 @@ PROVIDER_ALIASES = {
 # xAI's higher price applies from a threshold on, everybody else's above it.
 INCLUSIVE_THRESHOLD = ("xai",)
 Fields = dict[str, object]
+PriceList = tuple[dict[str, Fields], str]
+# The price of a call in a batch stands in fields of this ending.
+IN_BATCH = "_batches"
+WRITTEN_LONG = "cache_creation_input_token_cost_above"
+# Fewer tokens than this are cached nowhere, where the map says nothing.
+LEAST_TOKENS = {"deepseek": 64}
+OTHER_LEAST_TOKENS = 1024
 
 
 @cache
-def price_map() -> tuple[dict[str, Fields], str]:
+def price_map() -> PriceList:
     """Return (entries by model, their source) of the installed LiteLLM.
 
     There are no entries if LiteLLM is not installed or has no map.
@@ -56,25 +70,97 @@ def price_map() -> tuple[dict[str, Fields], str]:
     return {name: entry for name, entry in entries.items() if isinstance(entry, dict)}, source
 
 
-def price_of_reference(reference: str) -> Price | None:
-    """Return the price of a reference such as gemini/gemini-2.5-flash, None if the map has none.
+@cache
+def shipped_list() -> tuple[PriceList, str]:
+    """Return the list of this package, and the version of LiteLLM that it was taken from."""
+    document = orjson.loads(PRICE_LIST.read_bytes())
+    taken_from = document["litellm"]
+    source = f"peer-arena price list of {document['date']} (litellm {taken_from})"
+    return (document["models"], source), taken_from
 
-    The whole reference is looked up first, then the name after the provider, if the map says that
+
+def price_lists() -> Iterator[PriceList]:
+    """Yield the lists of prices, the newer one first."""
+    shipped, taken_from = shipped_list()
+    try:
+        shipped_is_older = version_key(version("litellm")) > version_key(taken_from)
+    except PackageNotFoundError:
+        shipped_is_older = False
+    if shipped_is_older:
+        yield price_map()
+        yield shipped
+    else:
+        # LiteLLM's map is large: it is read for models alone that the list lacks.
+        yield shipped
+        yield price_map()
+
+
+def version_key(text: str) -> tuple[int, ...]:
+    """Return a version's numbers, by which versions are in order."""
+    return tuple(int(part) for part in re.findall(r"\d+", text)[:3])
+
+
+def find_entry(reference: str) -> tuple[Fields, str] | None:
+    """Return (a model's entry, the list's name), None if no list has it.
+
+    The whole reference is looked up first, then the name after the provider, if the list says that
     it belongs to that provider.
     """
-    entries, source = price_map()
     provider, _, name = reference.partition("/")
-    entry = entries.get(reference)
-    if entry is None and belongs_to_provider(entries.get(name), provider):
-        entry = entries[name]
+    for entries, source in price_lists():
+        if (entry := entries.get(reference)) is not None:
+            return entry, source
+        if belongs_to_provider(entries.get(name), provider):
+            return entries[name], source
+    return None
+
+
+def price_of_reference(reference: str) -> Price | None:
+    """Return the price of a reference such as gemini/gemini-2.5-flash, None if it is not known."""
+    found = find_entry(reference)
+    if found is None:
+        return None
+    entry, source = found
     if (
-        entry is None
-        or entry.get("mode") not in CHAT_MODES
+        entry.get("mode") not in CHAT_MODES
         or SEARCHES.search(reference)
         or has_non_token_costs(entry)
     ):
         return None
     source += ", at its dearer hours" if "off_peak_pricing" in entry else ""
+    provider = reference.partition("/")[0]
+    price = price_from_entry(entry, provider, source)
+    in_batch = {
+        name.removesuffix(IN_BATCH): value
+        for name, value in entry.items()
+        if name.endswith(IN_BATCH)
+    }
+    if price is None or not {"input_cost_per_token", "output_cost_per_token"} <= in_batch.keys():
+        return price
+    # Whatever has no price in a batch costs what it does elsewhere, reasoning what replies do.
+    others = entry | {"output_cost_per_reasoning_token": None, "tiered_pricing": None}
+    batch_price = price_from_entry(others | in_batch, provider, f"{source}, in a batch")
+    return replace(price, batch_price=batch_price)
+
+
+def prompt_cache_of_reference(reference: str) -> PromptCache | None:
+    """Return how a model's provider keeps prompts, None if that has no price of its own."""
+    found = find_entry(reference)
+    price = price_of_reference(reference)
+    if (
+        found is None
+        or price is None
+        or (price.tokens_cached or price.tokens_in) >= price.tokens_in
+    ):
+        return None
+    least = found[0].get("prompt_cache_min_tokens")
+    if type(least) is int and least > 0:
+        return PromptCache(least)
+    return PromptCache(LEAST_TOKENS.get(reference.partition("/")[0], OTHER_LEAST_TOKENS))
+
+
+def price_from_entry(entry: Fields, provider: str, source: str) -> Price | None:
+    """Return the price in an entry with those of longer prompts, None if it has none."""
     limit = entry.get("max_output_tokens")
     longest_reply = limit if type(limit) is int and limit > 0 else None
     price = None
@@ -148,6 +234,9 @@ def price_from_fields(
         longest_reply=longest_reply,
         long_prompt_price=longer,
         source=source,
+        tokens_cache_written=dollars_per_million(fields, "cache_creation_input_token_cost"),
+        tokens_cache_written_long=dollars_per_million(fields, f"{WRITTEN_LONG}_1hr")
+        or dollars_per_million(fields, f"{WRITTEN_LONG}_12hr"),
     )
 
 

@@ -10,7 +10,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from arena.calls.budget import Budget
-from arena.calls.prices import cost_usd, price_of, worst_case_usd
+from arena.calls.prices import (
+    cache_saved_usd,
+    cost_usd,
+    price_of,
+    prompt_bytes,
+    worst_case_usd,
+)
 from arena.calls.private_words import PrivateWords
 from arena.calls.rate_limits import RateLimiter, Slot
 from arena.calls.retry import Retry, wait_before_next
@@ -32,6 +38,7 @@ from arena.types import Model, Price, Reply, Request
 REPLY_COLUMNS = (
     *("http_status", "finish_reason", "tokens_in", "tokens_cached", "tokens_out"),
     *("tokens_reasoning", "tokens_prefilled", "decode_steps"),
+    *("tokens_cache_written", "tokens_cache_written_long"),
 )
 
 
@@ -194,12 +201,16 @@ class LedgerEntry:
         if reply is not None:
             served = {name: getattr(reply, name) for name in REPLY_COLUMNS}
             columns = {name: value for name, value in served.items() if value is not None}
+            if reply.tokens_in:
+                columns["prompt_bytes"] = prompt_bytes(self.request.messages)
             if reply.cost_usd is not None:
                 cost = reply.cost_usd
                 source = reply.cost_source
             elif self.price is not None:
                 cost = cost_usd(self.price, reply)
                 source = self.price.source
+                if (saved := cache_saved_usd(self.price, reply)) is not None:
+                    columns["cache_saved_usd"] = saved
             self.run.stats.tokens_in += reply.tokens_in or 0
             self.run.stats.tokens_out += reply.tokens_out or 0
         if cost is None:

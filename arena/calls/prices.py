@@ -19,21 +19,27 @@ EXAMPLE = "http/llama-3.1-8b=0.20,0.60"
 
 
 def parse_price(text: str) -> tuple[str, Price]:
-    """Return (model, price) of "MODEL=IN,OUT" or "MODEL=IN,OUT,CACHED".
+    """Return (model, price) of "MODEL=IN,OUT", "...,CACHED" or "...,CACHED,WRITTEN".
 
-    Prices are dollars per million tokens.  Raises StudyError for anything else.
+    Prices are dollars per million tokens: of a prompt, of a reply, of prompt tokens that a cache
+    serves, and of those that are written to one.  Raises StudyError for anything else.
     """
     model, _, figures = text.rpartition("=")
     try:
         parts = [float(figure) for figure in figures.split(",")]
     except ValueError:
         parts = []
-    if not model or len(parts) not in (2, 3) or not all(0 <= part < float("inf") for part in parts):
+    if (
+        not model
+        or len(parts) not in (2, 3, 4)
+        or not all(0 <= part < float("inf") for part in parts)
+    ):
         raise StudyError(
-            "a price is written MODEL=IN,OUT or MODEL=IN,OUT,CACHED in dollars per million tokens,"
-            f" such as {EXAMPLE}; found {text!r}"
+            "a price is written MODEL=IN,OUT or MODEL=IN,OUT,CACHED or MODEL=IN,OUT,CACHED,WRITTEN"
+            f" in dollars per million tokens, such as {EXAMPLE}; found {text!r}"
         )
-    return model, Price(parts[0], parts[1], parts[2] if len(parts) == 3 else None)
+    cached, written = (*parts[2:], None, None)[:2]
+    return model, Price(parts[0], parts[1], cached, tokens_cache_written=written)
 
 
 def price_of(model: Model, by_hand: Mapping[str, Price]) -> Price | None:
@@ -57,24 +63,62 @@ def price_at_length(price: Price, tokens_in: int) -> Price:
     return price
 
 
+def price_in_batch(price: Price) -> Price:
+    """Return the price of a call that is sent in a batch: the full one if no other is known."""
+    return price.batch_price or price
+
+
 def cost_usd(price: Price, reply: Reply) -> float | None:
     """Return the dollars for a reply by its token counts, None if these are unknown."""
     if reply.tokens_in is None or reply.tokens_out is None:
         return None
     price = price_at_length(price, reply.tokens_in)
-    # Some providers count more cached or reasoning tokens than tokens: never a negative rest.
-    cached = min(reply.tokens_cached or 0, reply.tokens_in)
+    # Some providers count more reasoning tokens than tokens: never a negative rest.
     reasoning = min(reply.tokens_reasoning or 0, reply.tokens_out)
-    per_cached = price.tokens_in if price.tokens_cached is None else price.tokens_cached
     per_reasoning = price.tokens_out if price.tokens_reasoning is None else price.tokens_reasoning
-    read = (reply.tokens_in - cached) * price.tokens_in + cached * per_cached
     spoken = reply.tokens_out - reasoning
-    return (read + spoken * price.tokens_out + reasoning * per_reasoning) / 1e6
+    return (prompt_cost(price, reply) + spoken * price.tokens_out + reasoning * per_reasoning) / 1e6
+
+
+def cache_saved_usd(price: Price, reply: Reply) -> float | None:
+    """Return the dollars that a cache saved: below 0 where writing to it cost more.
+
+    None if the provider did not count what the cache served.
+    """
+    if reply.tokens_in is None or reply.tokens_cached is None:
+        return None
+    price = price_at_length(price, reply.tokens_in)
+    return (reply.tokens_in * price.tokens_in - prompt_cost(price, reply)) / 1e6
+
+
+def prompt_cost(price: Price, reply: Reply) -> float:
+    """Return the cost of a prompt in millionths of a dollar, by what a cache served and took."""
+    tokens = reply.tokens_in or 0
+    # Some providers count more cached tokens than tokens: never a negative rest.
+    cached = min(reply.tokens_cached or 0, tokens)
+    written = min(reply.tokens_cache_written or 0, tokens - cached)
+    written_long = min(reply.tokens_cache_written_long or 0, written)
+    per_cached = price.tokens_in if price.tokens_cached is None else price.tokens_cached
+    per_long = written_price(price)
+    if price.tokens_cache_written_long is not None:
+        per_long = price.tokens_cache_written_long
+    read = (tokens - cached - written) * price.tokens_in + cached * per_cached
+    return read + (written - written_long) * written_price(price) + written_long * per_long
+
+
+def written_price(price: Price) -> float:
+    """Return the price of prompt tokens that are written to a cache."""
+    return price.tokens_in if price.tokens_cache_written is None else price.tokens_cache_written
+
+
+def prompt_bytes(messages: Sequence[Message]) -> int:
+    """Return the bytes of a prompt's words in UTF-8."""
+    return sum(len(message.content.encode("utf-8", "replace")) for message in messages)
 
 
 def most_tokens(messages: Sequence[Message]) -> int:
     """Return a number of tokens that a prompt cannot exceed, whatever the tokenizer."""
-    size = sum(len(message.content.encode("utf-8", "replace")) for message in messages)
+    size = prompt_bytes(messages)
     return size + TOKENS_AROUND_A_MESSAGE * (len(messages) + 1)
 
 
@@ -91,6 +135,9 @@ def worst_case_usd(price: Price, request: Request, replies_in_prompt: int = 0) -
     most = most_tokens(request.messages) + replies_in_prompt * longest
     dear = price_at_length(price, most)
     # The true count may lie below the length at which the price changes: take the dearer one.
-    per_in = max(max(each.tokens_in, each.tokens_cached or 0) for each in (price, dear))
+    # Some models write whole prompts to their cache unasked, at more than the price of reading.
+    per_in = max(
+        max(each.tokens_in, each.tokens_cached or 0, written_price(each)) for each in (price, dear)
+    )
     per_out = max(max(each.tokens_out, each.tokens_reasoning or 0) for each in (price, dear))
     return (most * per_in + longest * per_out) / 1e6

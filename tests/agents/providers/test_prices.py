@@ -10,10 +10,16 @@ import pytest
 
 import agents.providers.prices
 from agents.providers.litellm_sdk import litellm_library
-from agents.providers.prices import CHAT_MODES, limit_longest_reply, price_map, price_of_reference
+from agents.providers.prices import (
+    CHAT_MODES,
+    limit_longest_reply,
+    price_map,
+    price_of_reference,
+    prompt_cache_of_reference,
+)
 from agents.references import PROVIDERS
 from arena.calls.prices import cost_usd, price_at_length
-from arena.types import Price, Reply
+from arena.types import Price, PromptCache, Reply
 
 
 @pytest.fixture
@@ -37,11 +43,45 @@ def entry(provider: str, **fields: object) -> dict[str, object]:
 def test_a_price_has_all_that_the_map_says(entries: dict[str, dict[str, object]]) -> None:
     more = {
         "cache_read_input_token_cost": 1e-7,
+        "cache_creation_input_token_cost": 1.25e-6,
+        "cache_creation_input_token_cost_above_1hr": 2e-6,
         "output_cost_per_reasoning_token": 3e-6,
         "max_output_tokens": 64,
+        "prompt_cache_min_tokens": 4096,
     }
     entries["gemini/m"] = entry("gemini", **more)
-    assert price_of_reference("gemini/m") == Price(1.0, 2.0, 0.1, 3.0, 64, source="a map")
+    full = Price(1.0, 2.0, 0.1, 3.0, 64, None, "a map", 1.25, 2.0)
+    assert price_of_reference("gemini/m") == full
+    assert prompt_cache_of_reference("gemini/m") == PromptCache(4096)
+    entries["gemini/m"] |= {
+        "input_cost_per_token_batches": 5e-7,
+        "output_cost_per_token_batches": 1e-6,
+        "cache_read_input_token_cost_batches": 5e-8,
+        "cache_creation_input_token_cost_batches": 6e-7,
+    }
+    batch = Price(0.5, 1.0, 0.05, None, 64, None, "a map, in a batch", 0.6, 2.0)
+    assert price_of_reference("gemini/m") == replace(full, batch_price=batch)
+
+
+def test_models_without_a_lower_price_for_cached_tokens_have_no_cache(
+    entries: dict[str, dict[str, object]],
+) -> None:
+    entries |= {
+        "xai/m": entry("xai"),
+        "xai/n": entry("xai", cache_read_input_token_cost=1e-6),
+        "deepseek/m": entry("deepseek", input_cost_per_token_cache_hit=1e-7),
+    }
+    caches = [prompt_cache_of_reference(name) for name in ("xai/m", "xai/n", "deepseek/m")]
+    assert caches == [None, None, PromptCache(64)]
+
+
+def test_the_newer_list_of_prices_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    newer = {"gpt-4o": entry("openai")}
+    monkeypatch.setattr(agents.providers.prices, "price_map", lambda: (newer, "newer"))
+    monkeypatch.setattr(agents.providers.prices, "version", lambda package: "999.0")
+    sources = [price_of_reference(name).source for name in ("openai/gpt-4o", "openai/gpt-5")]
+    assert sources[0] == "newer"
+    assert sources[1].startswith("peer-arena price list of 20")
 
 
 def test_a_name_without_its_provider_counts_only_for_that_provider(
@@ -143,7 +183,9 @@ def test_the_map_is_read_when_first_asked_for_and_without_litellm() -> None:
 import sys, agents.providers.prices
 assert agents.providers.prices.price_map.cache_info().currsize == 0
 price = agents.providers.prices.price_of_reference("anthropic/claude-haiku-4-5")
-print(price.tokens_in, price.tokens_out, price.source.startswith("litellm 1."))
+assert agents.providers.prices.price_map.cache_info().currsize == 0
+print(price.tokens_in, price.tokens_out, price.source.startswith("peer-arena price list"))
+assert agents.providers.prices.price_of_reference("bedrock/amazon.nova-pro-v1:0") is not None
 print("litellm" in sys.modules)
 """
     process = subprocess.run(
@@ -152,11 +194,12 @@ print("litellm" in sys.modules)
     assert process.stdout.split() == ["1.0", "5.0", "True", "False"]
 
 
-def test_without_litellm_there_is_no_price(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_litellm_the_list_of_the_package_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     price_map.cache_clear()
     with monkeypatch.context() as patch:
         patch.setattr(agents.providers.prices, "find_spec", lambda name: None)
-        assert price_of_reference("openai/gpt-4o") is None
+        assert price_of_reference("bedrock/amazon.nova-pro-v1:0") is None
+        assert price_of_reference("openai/gpt-4o") is not None
     price_map.cache_clear()
 
 

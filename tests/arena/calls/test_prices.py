@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.calls.prices import cost_usd, most_tokens, parse_price, price_of, worst_case_usd
+from arena.calls.prices import (
+    cache_saved_usd,
+    cost_usd,
+    most_tokens,
+    parse_price,
+    price_in_batch,
+    price_of,
+    worst_case_usd,
+)
 from arena.errors import StudyError
 from arena.types import Message, Place, Price, Reply, Request, Sampling
 from tests.fake_agents import agent
@@ -32,6 +42,24 @@ def request(words: str = "", max_tokens: int | None = None) -> Request:
             {"tokens_in": 100, "tokens_out": 10, "tokens_reasoning": 4},
             248e-6,
         ),
+        # 20 tokens at 2, 30 from the cache, 40 written for a short and 10 for a long time.
+        (
+            Price(2, 4, 0.2, tokens_cache_written=2.5, tokens_cache_written_long=4),
+            {
+                "tokens_in": 100,
+                "tokens_out": 10,
+                "tokens_cached": 30,
+                "tokens_cache_written": 50,
+                "tokens_cache_written_long": 10,
+            },
+            226e-6,
+        ),
+        # Counts of a provider that count tokens twice.
+        (
+            Price(2, 4, 0.2, tokens_cache_written=2.5),
+            {"tokens_in": 100, "tokens_out": 0, "tokens_cached": 90, "tokens_cache_written": 100},
+            43e-6,
+        ),
         (PRICE, {"tokens_in": 100}, None),
         (PRICE, {"tokens_out": 100}, None),
     ],
@@ -44,16 +72,32 @@ def test_a_reply_costs_what_a_hand_would_add_up(
     )  # type: ignore[arg-type]
 
 
+def test_a_cache_saves_the_reads_and_costs_the_writes() -> None:
+    price = Price(2, 4, 0.2, tokens_cache_written=2.5)
+    read = Reply("", tokens_in=100, tokens_out=10, tokens_cached=50)
+    written = Reply("", tokens_in=100, tokens_out=10, tokens_cached=0, tokens_cache_written=100)
+    uncounted = Reply("", tokens_in=100, tokens_out=10)
+    saved = [cache_saved_usd(price, reply) for reply in (read, written)]
+    assert saved == pytest.approx([90e-6, -50e-6])
+    assert cache_saved_usd(price, uncounted) is None
+
+
+def test_a_call_in_a_batch_costs_the_price_of_batches_where_it_is_known() -> None:
+    half = Price(1, 2, source="a list, in a batch")
+    assert price_in_batch(Price(2, 4, batch_price=half)) == half
+    assert price_in_batch(PRICE) == PRICE
+
+
 @given(st.text(max_size=500), st.integers(0, 1000), st.floats(0, 1))
 def test_no_reply_within_its_bounds_costs_more_than_the_worst_case(
     words: str, tokens_out: int, share: float
 ) -> None:
     asked = request(words)
-    worst = worst_case_usd(PRICE, asked)
+    price = replace(PRICE, tokens_cache_written=2.5)
+    worst = worst_case_usd(price, asked)
     tokens_in = int(share * most_tokens(asked.messages))
-    cost = cost_usd(
-        PRICE, Reply("", tokens_in=tokens_in, tokens_out=tokens_out, tokens_cached=tokens_in // 2)
-    )
+    counts = {"tokens_in": tokens_in, "tokens_out": tokens_out, "tokens_cached": tokens_in // 2}
+    cost = cost_usd(price, Reply("", **counts, tokens_cache_written=tokens_in // 3))
     assert worst is not None
     assert cost is not None
     assert cost <= worst + 1e-15
@@ -75,6 +119,8 @@ def test_a_price_by_hand_comes_before_the_models_own_and_keeps_its_bound() -> No
 def test_a_price_is_read_from_text() -> None:
     assert parse_price("http/a=b:8b=0.2,0.6") == ("http/a=b:8b", Price(0.2, 0.6))
     assert parse_price("m=1,2,0.1") == ("m", Price(1, 2, 0.1))
-    for wrong in ("m", "m=1", "=1,2", "m=1,-2", "m=a,b", "m=nan,1", "m=1,2,3,4"):
+    written = Price(1, 2, 0.1, tokens_cache_written=1.25)
+    assert parse_price("m=1,2,0.1,1.25") == ("m", written)
+    for wrong in ("m", "m=1", "=1,2", "m=1,-2", "m=a,b", "m=nan,1", "m=1,2,3,4,5"):
         with pytest.raises(StudyError, match="a price is written"):
             parse_price(wrong)
