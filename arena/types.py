@@ -13,7 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from arena.former_names import former_fields, former_property
+from arena.former_names import former_property
+from arena.price import Price as Price
+from arena.price import PromptCache as PromptCache
 from arena.images import Image, PlacedImage, read_images
 from arena.private import PrivateNumber, PrivateText
 from arena.reply import Alternative as Alternative
@@ -84,10 +86,25 @@ class GeneratedSpan:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedPrefix:
+    """A beginning of a prompt that other requests to the same model have as well.
+
+    It ends after `end` characters of the message with the index `message`.  `readers` are further
+    requests that are expected to read it; `by_episodes` says whether they are in other episodes.
+    """
+
+    message: int
+    end: int
+    readers: int = 1
+    by_episodes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One question to a model, with a seed in [0, 2**31); a last assistant message is a prefill.
 
-    `generated_spans` marks text that a local model generated; it does not identify the request.
+    `generated_spans` marks text that a local model generated, and `shared` the beginnings of the
+    prompt that other requests have too; neither identifies the request.
     """
 
     messages: tuple[Message, ...]
@@ -95,26 +112,7 @@ class Request:
     seed: int
     place: Place
     generated_spans: tuple[GeneratedSpan, ...] = ()
-
-
-@former_fields({"longer": "long_prompt_price"})
-@dataclass(frozen=True, slots=True)
-class Price:
-    """Prices in dollars for a million tokens.
-
-    `tokens_cached` and `tokens_reasoning` are None if they cost the same as `tokens_in` and
-    `tokens_out`.  `longest_reply` is the largest number of tokens in a reply, None if unknown.
-    `long_prompt_price` is a pair (tokens, price): a prompt of more than that many tokens costs that
-    price instead.  `source` says who stated the prices.
-    """
-
-    tokens_in: float
-    tokens_out: float
-    tokens_cached: float | None = None
-    tokens_reasoning: float | None = None
-    longest_reply: int | None = None
-    long_prompt_price: tuple[int, Price] | None = None
-    source: str = "by hand"
+    shared: tuple[SharedPrefix, ...] = ()
 
 
 class Model(Protocol):
@@ -145,6 +143,10 @@ class Model(Protocol):
     @property
     def price(self) -> Price | None:
         """Return the price of its tokens, None if unknown."""
+
+    @property
+    def prompt_cache(self) -> PromptCache | None:
+        """Return how its provider keeps prompts, if their price is known; None: it does not."""
 
     @property
     def longest_reply(self) -> int | None:
@@ -179,6 +181,7 @@ class BaseModel:
     simulated: bool = False
     has_own_queue: bool = False
     price: Price | None = None
+    prompt_cache: PromptCache | None = None
     longest_reply: int | None = None
     # A hash of the source of a scripted function; None: not scripted, or not known.
     code_hash: str | None = None
