@@ -16,7 +16,9 @@
     ├── RunStoppedError         the run starts no further call, and leaves its episodes open
     │   ├── BudgetSpentError        the next call does not fit the budget
     │   ├── UnreadableError         too many turns of a model cannot be read
-    │   └── ModelStoppedError       the first call to a model failed, as every other one would
+    │   ├── ModelStoppedError       a model's first call failed, or its server stayed away
+    │   └── BatchStoppedError       a batch was cancelled, or no further round may be sent
+    ├── BatchUnclearError       it is not known yet whether a provider has a batch
     ├── StoreError              the database or a journal cannot be read or written
     └── StudyError              the study, its options, models or subjects are wrong
 
@@ -98,7 +100,11 @@ class EmptyReplyError(ModelError):
 
 
 class UnreachableError(ModelError):
-    """No connection, or it broke or timed out before the reply was whole."""
+    """No connection, or it broke or timed out before the reply was whole.
+
+    `server_down` says whether the server was not there at all, which says nothing about the
+    request: None stands for a request that was never sent.  `server` is its address.
+    """
 
     retryable = True
 
@@ -116,6 +122,30 @@ class ProtocolError(ArenaError):
 class ReaderError(ProtocolError):
     """A protocol's reader can read no reply."""
 
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        http_status: int | None = None,
+        reply: Reply | None = None,
+        sent: bool = True,
+        retryable: bool | None = None,
+        server_down: bool | None = None,
+        server: str | None = None,
+    ) -> None:
+        super().__init__(
+            message, http_status=http_status, reply=reply, sent=sent, retryable=retryable
+        )
+        self.server_down = not sent if server_down is None else server_down
+        self.server = server
+
+
+class NotAskedError(UnreachableError):
+    """The batch of the request expired or was cancelled before its turn; it costs nothing."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, sent=False, server_down=False)
 
 class ReplayError(ProtocolError):
     """A replayed protocol asked for something else than it did before."""
@@ -142,7 +172,15 @@ class UnreadableError(RunStoppedError):
 
 
 class ModelStoppedError(RunStoppedError):
-    """The first call to a model failed, and every other one would fail in the same way."""
+    """A model is asked nothing more: its first call failed, or its server stayed away."""
+
+
+class BatchStoppedError(RunStoppedError):
+    """A batch was cancelled, or the run may send no further round of batches."""
+
+
+class BatchUnclearError(ArenaError):
+    """It is not known yet whether a provider has a batch; to create it anew might pay it twice."""
 
 
 class StoreError(ArenaError):

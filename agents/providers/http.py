@@ -214,7 +214,15 @@ class HttpModel(ProviderModel):
             why = f"broke the connection before its answer was whole ({word}): try again"
         # Without a connection nothing was sent, and the provider bills nothing.
         unsent = isinstance(error, aiohttp.ConnectionTimeoutError | aiohttp.ClientConnectorError)
-        return UnreachableError(f"{self._endpoint} {why}", http_status=status, sent=not unsent)
+        # A certificate is wrong also after a wait.
+        gone = unsent and not isinstance(error, aiohttp.ClientConnectorCertificateError)
+        return UnreachableError(
+            f"{self._endpoint} {why}",
+            http_status=status,
+            sent=not unsent,
+            server_down=gone,
+            server=self._endpoint.rpartition(" at ")[2],
+        )
 
     async def close(self) -> None:
         """Close the connections of the running loop; the model can be used again afterwards."""

@@ -80,7 +80,7 @@ class Attempts:
     """The attempts of one call so far.
 
     `failures` lists their errors; `elapsed_s` counts the seconds of attempts and of the waits
-    between them.
+    between them.  `held` counts attempts that found no server, which are no failures of the call.
     """
 
     failures: list[ModelError] = field(default_factory=list)
@@ -102,6 +102,7 @@ async def call(run: RunContext, model: Model, request: Request) -> tuple[Reply, 
         return await call_until_answered(run, model, request)
 
 
+    held: int = 0
 async def call_until_answered(
     run: RunContext, model: Model, request: Request
 ) -> tuple[Reply, bytes]:
@@ -109,7 +110,7 @@ async def call_until_answered(
     attempts = Attempts()
     while True:
         try:
-            return await attempt(run, model, request, attempts)
+            return await attempt_at_server(run, model, request, attempts)
         except ModelError as error:
             attempts.failures.append(error)
             # Jitter from the seed: the same in every replay, different between episodes.
@@ -127,9 +128,14 @@ def reuse(run: RunContext, request: Request, hit: CachedReply) -> tuple[Reply, b
     cost = {"cost_usd": 0.0, "cost_source": "cache"}
     ending = {"status": "cached", **cost, "cached_from": hit.episode}
     call_end = line("call_ends", {**attempt_key(run, request, 0), **ending})
+        elapsed_s = attempts.elapsed_s
     reply = Reply(hit.text, hit.reasoning, hit.model_served, fingerprint=hit.fingerprint)
     return reply, call_end
 
+            if run.stats.probes.waits_for_server(model.name, error):
+                attempts.held += 1
+                attempts.elapsed_s = elapsed_s
+                continue
 
 async def attempt(
     run: RunContext, model: Model, request: Request, attempts: Attempts
@@ -139,7 +145,20 @@ async def attempt(
         raise UnreadableError(run.stats.too_many_unreadable)
     price = price_of(model, run.prices)
     worst_usd = None if price is None else worst_case_usd(price, request)
-    entry = LedgerEntry(run, model, request, len(attempts.failures), price, worst_usd)
+    number = len(attempts.failures) + attempts.held
+    entry = LedgerEntry(run, model, request, number, price, worst_usd)
+async def attempt_at_server(
+    run: RunContext, model: Model, request: Request, attempts: Attempts
+) -> tuple[Reply, bytes]:
+    """Make an attempt; if the server is gone, wait until it is this call's turn to ask for it."""
+    outages = run.stats.probes.outages
+    while (outage := outages.of(model)) is not None:
+        async with outages.wait_for_turn(model, outage, request.place.episode) as gone:
+            if gone:
+                return await attempt(run, model, request, attempts)
+    return await attempt(run, model, request, attempts)
+
+
     if run.budget is None:
         return await send_once(entry, attempts)
     # Without a price it costs nothing: with a budget, only simulated models may have none.
@@ -259,6 +278,9 @@ def note_durations(slot: Slot, queued_at: float, attempts: Attempts) -> dict[str
     The second duration also counts for the call's deadline.
     """
     latency_s = time.monotonic() - slot.sent_at
+            run.stats.probes.note_failure(model, error)
+        if isinstance(error, RefusedSettingError) and error.note not in run.stats.notes:
+            run.stats.notes.append(error.note)
     attempts.elapsed_s += latency_s
     return {"latency_s": round(latency_s, 6), "queued_s": round(slot.sent_at - queued_at, 6)}
 
@@ -268,6 +290,7 @@ async def await_reply(model: Model, request: Request, left_s: float) -> Reply:
     limit = asyncio.timeout(left_s)
     try:
         async with limit:
+    run.stats.probes.outages.note_answer(model)
             return await model(request)
     except TimeoutError:
         # A timeout that the model raised by itself is an error of its own.

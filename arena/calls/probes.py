@@ -14,9 +14,11 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
+from arena.calls.outages import Outages
 from arena.calls.secrets import without_secrets
-from arena.errors import ModelError, ModelStoppedError, RefusedError
+from arena.errors import ModelError, ModelStoppedError, RefusedError, UnreachableError
 from arena.text import printable
+from arena.types import Model
 
 # Refusals of one prompt, in the words of providers: the next prompt may well be answered.
 POLICY = re.compile(r"filter|moderation|flagged|policy|policies|safety", re.IGNORECASE)
@@ -29,10 +31,13 @@ class Probes:
     """The first calls of a run to each of its models.
 
     `answered` names the models that have answered in this run or before, so that their next call
-    need not go alone.  `refused` holds the reasons why models are asked nothing more, by model.
+    need not go alone.  `server_wait_s` is how long a server that goes away is waited for.
+    `refused` holds the reasons why models are asked nothing more, by model.
     """
 
-    def __init__(self, answered: set[str] | None = None) -> None:
+    def __init__(
+        self, answered: set[str] | None = None, server_wait_s: float | None = None
+    ) -> None:
         self.answered = set() if answered is None else answered
         self.refused: dict[str, str] = {}
         # The calls that wait, by model and episode.
@@ -40,15 +45,38 @@ class Probes:
         # Called when an episode begins to wait, so that another one can be played meanwhile.
         self.on_wait: Callable[[], None] | None = None
         self._ended: dict[str, asyncio.Event] = {}
+        self.outages = Outages(self.refused, self._play_another, server_wait_s)
 
     def pending(self, model: str) -> bool:
-        """Return whether the first call to a model is on its way."""
+        """Return whether the first call to a model is on its way, or a server of it gone."""
+        return self._is_first_out(model) or self.outages.pending(model)
+
+    def _play_another(self) -> None:
+        if self.on_wait is not None:
+            self.on_wait()
+
+    def note_failure(self, model: Model, error: ModelError) -> None:
+        """Note a failed attempt: the server of a model may be gone, or have answered after all."""
+        if isinstance(error, UnreachableError) and self.waits_for_server(model.name, error):
+            self.outages.note_gone(model, error)
+        elif error.http_status is not None:
+            self.outages.note_answer(model)
+
+    def _is_first_out(self, model: str) -> bool:
         return model in self._ended and not self._ended[model].is_set()
+
+    def waits_for_server(self, model: str, error: ModelError) -> bool:
+        """Return whether a failed call waits until its server is back.
+
+        One that has never answered is likely to have another address.
+        """
+        gone = isinstance(error, UnreachableError) and error.server_down
+        return gone and (model in self.answered or self.outages.wait_s is not None)
 
     @property
     def waiting_episodes(self) -> int:
-        """Return how many episodes wait for the first call to a model."""
-        return len({episode for _, episode in self._waiting})
+        """Return how many episodes wait for the first call to a model, or for a server."""
+        return len({episode for _, episode in self._waiting} | self.outages.waiting_episodes)
 
     def describe(self) -> Iterator[str]:
         """Yield sentences for the progress line: how many calls wait for a first one."""
@@ -58,6 +86,7 @@ class Probes:
         for model, count in calls.items():
             wait = "call waits" if count == 1 else "calls wait"
             yield f"{count} {wait} for the first reply of {model}"
+        yield from self.outages.describe()
 
     @asynccontextmanager
     async def admit(self, model: str, episode: str) -> AsyncIterator[None]:
@@ -95,13 +124,12 @@ class Probes:
 
     async def _wait(self, model: str, episode: str) -> None:
         """Wait until the first call to a model has ended."""
-        if not self.pending(model):
+        if not self._is_first_out(model):
             return
         key = model, episode
         self._waiting[key] += 1
         try:
-            if self.on_wait is not None:
-                self.on_wait()
+            self._play_another()
             await self._ended[model].wait()
         finally:
             self._waiting[key] -= 1

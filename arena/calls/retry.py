@@ -23,7 +23,8 @@ class Retry:
     the wait in seconds before the second attempt, `longest_wait_s` the longest before any.
     `deadline_s` bounds the seconds of all attempts and the waits between them; an attempt is cut
     off at the deadline.  `identical` failures in a row with the same kind, status and text count as
-    a permanent fault (rate limits excepted).
+    a permanent fault (rate limits excepted).  `server_wait_s` is how long a server that is gone is
+    waited for, which counts for none of these (arena/calls/outages.py).
     """
 
     attempts: int = 5
@@ -31,6 +32,7 @@ class Retry:
     longest_wait_s: float = 60.0
     deadline_s: float = 900.0
     identical: int = 4
+    server_wait_s: float | None = None
 
     def __post_init__(self) -> None:
         if self.attempts < 1:
@@ -38,6 +40,11 @@ class Retry:
         if not self.deadline_s > 0:
             raise StudyError(
                 f"the deadline of a call must be more than 0 seconds, found {self.deadline_s}"
+            )
+        if self.server_wait_s is not None and not self.server_wait_s >= 0:
+            raise StudyError(
+                "a server that is gone is waited for 0 seconds or more, found"
+                f" {self.server_wait_s}; leave it out for ten minutes"
             )
 
 

@@ -72,7 +72,8 @@ def estimate_line(stats: RunStats) -> str | None:
 
 def new_notes(stats: RunStats, shown: set[str]) -> list[str]:
     """Return the sentences for the user that are not in `shown`, and add them to it."""
-    notes = [note for note in (*stats.notes, *stats.probes.refused.values()) if note not in shown]
+    said = (*stats.notes, *stats.probes.outages.notes, *stats.probes.refused.values())
+    notes = [note for note in said if note not in shown]
     shown.update(notes)
     return notes
 

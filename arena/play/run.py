@@ -163,7 +163,7 @@ class Arena:
             stats = RunStats(
                 planned=len(todo),
                 max_unreadable=self.max_unreadable,
-                probes=Probes(self._answered),
+                probes=Probes(self._answered, self.retry.server_wait_s),
                 store=self.path,
             )
             folding = FoldResult()

@@ -124,6 +124,11 @@ def add_limits(group: Options) -> None:
     group.add_argument("--attempts", type=int, default=5, metavar="N", help=attempts)
     deadline = "the most seconds for one call, with all attempts and waits (default: 900)"
     group.add_argument("--deadline", type=float, default=900, metavar="S", help=deadline)
+    wait = (
+        "wait S seconds for a server that is gone, then leave its episodes open (default: 600;"
+        " --attempts where it never answered)"
+    )
+    group.add_argument("--server-wait", type=float, metavar="S", help=wait)
     add_repeatable(
         group,
         "--limits",
@@ -190,7 +195,11 @@ def run_study(options: argparse.Namespace) -> int:
         options.db,
         concurrency=options.concurrency,
         limits=parse_limits(options.limits),
-        retry=Retry(attempts=options.attempts, deadline_s=options.deadline),
+        retry=Retry(
+            attempts=options.attempts,
+            deadline_s=options.deadline,
+            server_wait_s=options.server_wait,
+        ),
         budget_usd=options.budget_usd,
         prices=dict(parse_price(text) for text in options.price),
         cache=options.cache,
