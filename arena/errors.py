@@ -108,21 +108,6 @@ class UnreachableError(ModelError):
 
     retryable = True
 
-
-class BadReplyError(ModelError):
-    """The answer is not in the expected format."""
-
-    retryable = True
-
-
-class ProtocolError(ArenaError):
-    """A protocol broke a rule of the arena."""
-
-
-class ReaderError(ProtocolError):
-    """A protocol's reader can read no reply."""
-
-
     def __init__(
         self,
         message: str,
@@ -146,6 +131,21 @@ class NotAskedError(UnreachableError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, sent=False, server_down=False)
+
+
+class BadReplyError(ModelError):
+    """The answer is not in the expected format."""
+
+    retryable = True
+
+
+class ProtocolError(ArenaError):
+    """A protocol broke a rule of the arena."""
+
+
+class ReaderError(ProtocolError):
+    """A protocol's reader can read no reply."""
+
 
 class ReplayError(ProtocolError):
     """A replayed protocol asked for something else than it did before."""

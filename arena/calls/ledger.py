@@ -85,6 +85,7 @@ class Attempts:
 
     failures: list[ModelError] = field(default_factory=list)
     elapsed_s: float = 0.0
+    held: int = 0
 
 
 async def call(run: RunContext, model: Model, request: Request) -> tuple[Reply, bytes]:
@@ -102,16 +103,20 @@ async def call(run: RunContext, model: Model, request: Request) -> tuple[Reply, 
         return await call_until_answered(run, model, request)
 
 
-    held: int = 0
 async def call_until_answered(
     run: RunContext, model: Model, request: Request
 ) -> tuple[Reply, bytes]:
     """Do what `call` does, without waiting for another call."""
     attempts = Attempts()
     while True:
+        elapsed_s = attempts.elapsed_s
         try:
             return await attempt_at_server(run, model, request, attempts)
         except ModelError as error:
+            if run.stats.probes.waits_for_server(model.name, error):
+                attempts.held += 1
+                attempts.elapsed_s = elapsed_s
+                continue
             attempts.failures.append(error)
             # Jitter from the seed: the same in every replay, different between episodes.
             draw = random.Random(request.seed + len(attempts.failures))
@@ -122,31 +127,6 @@ async def call_until_answered(
         await wait(run.stats, model.name, attempts.failures[-1], wait_s)
 
 
-def reuse(run: RunContext, request: Request, hit: CachedReply) -> tuple[Reply, bytes]:
-    """Return the reply of an earlier study in place of a call, and the line that says so."""
-    run.stats.cached += 1
-    cost = {"cost_usd": 0.0, "cost_source": "cache"}
-    ending = {"status": "cached", **cost, "cached_from": hit.episode}
-    call_end = line("call_ends", {**attempt_key(run, request, 0), **ending})
-        elapsed_s = attempts.elapsed_s
-    reply = Reply(hit.text, hit.reasoning, hit.model_served, fingerprint=hit.fingerprint)
-    return reply, call_end
-
-            if run.stats.probes.waits_for_server(model.name, error):
-                attempts.held += 1
-                attempts.elapsed_s = elapsed_s
-                continue
-
-async def attempt(
-    run: RunContext, model: Model, request: Request, attempts: Attempts
-) -> tuple[Reply, bytes]:
-    """Send the request once, when the run, the budget and the limits let it through."""
-    if run.stats.too_many_unreadable is not None:
-        raise UnreadableError(run.stats.too_many_unreadable)
-    price = price_of(model, run.prices)
-    worst_usd = None if price is None else worst_case_usd(price, request)
-    number = len(attempts.failures) + attempts.held
-    entry = LedgerEntry(run, model, request, number, price, worst_usd)
 async def attempt_at_server(
     run: RunContext, model: Model, request: Request, attempts: Attempts
 ) -> tuple[Reply, bytes]:
@@ -159,6 +139,26 @@ async def attempt_at_server(
     return await attempt(run, model, request, attempts)
 
 
+def reuse(run: RunContext, request: Request, hit: CachedReply) -> tuple[Reply, bytes]:
+    """Return the reply of an earlier study in place of a call, and the line that says so."""
+    run.stats.cached += 1
+    cost = {"cost_usd": 0.0, "cost_source": "cache"}
+    ending = {"status": "cached", **cost, "cached_from": hit.episode}
+    call_end = line("call_ends", {**attempt_key(run, request, 0), **ending})
+    reply = Reply(hit.text, hit.reasoning, hit.model_served, fingerprint=hit.fingerprint)
+    return reply, call_end
+
+
+async def attempt(
+    run: RunContext, model: Model, request: Request, attempts: Attempts
+) -> tuple[Reply, bytes]:
+    """Send the request once, when the run, the budget and the limits let it through."""
+    if run.stats.too_many_unreadable is not None:
+        raise UnreadableError(run.stats.too_many_unreadable)
+    price = price_of(model, run.prices)
+    worst_usd = None if price is None else worst_case_usd(price, request)
+    number = len(attempts.failures) + attempts.held
+    entry = LedgerEntry(run, model, request, number, price, worst_usd)
     if run.budget is None:
         return await send_once(entry, attempts)
     # Without a price it costs nothing: with a budget, only simulated models may have none.
@@ -258,6 +258,9 @@ async def send_once(entry: LedgerEntry, attempts: Attempts) -> tuple[Reply, byte
         run.stats.failed_calls += not isinstance(error, asyncio.CancelledError)
         if isinstance(error, ModelError):
             reply = error.reply
+            run.stats.probes.note_failure(model, error)
+        if isinstance(error, RefusedSettingError) and error.note not in run.stats.notes:
+            run.stats.notes.append(error.note)
         if isinstance(error, RateLimitedError):
             run.rate_limiter.slow_down(slot)
         ending = failure_row(error) | note_durations(slot, queued_at, attempts)
@@ -267,6 +270,7 @@ async def send_once(entry: LedgerEntry, attempts: Attempts) -> tuple[Reply, byte
         run.stats.in_flight -= 1
         run.rate_limiter.leave(slot, reply)
     run.stats.replies += 1
+    run.stats.probes.outages.note_answer(model)
     ending = {"status": "ok", **note_durations(slot, queued_at, attempts)}
     # The caller writes this line together with the turn, so that neither is stored alone.
     return reply, entry.end(reply, ending, reason_unbilled(entry))
@@ -278,9 +282,6 @@ def note_durations(slot: Slot, queued_at: float, attempts: Attempts) -> dict[str
     The second duration also counts for the call's deadline.
     """
     latency_s = time.monotonic() - slot.sent_at
-            run.stats.probes.note_failure(model, error)
-        if isinstance(error, RefusedSettingError) and error.note not in run.stats.notes:
-            run.stats.notes.append(error.note)
     attempts.elapsed_s += latency_s
     return {"latency_s": round(latency_s, 6), "queued_s": round(slot.sent_at - queued_at, 6)}
 
@@ -290,7 +291,6 @@ async def await_reply(model: Model, request: Request, left_s: float) -> Reply:
     limit = asyncio.timeout(left_s)
     try:
         async with limit:
-    run.stats.probes.outages.note_answer(model)
             return await model(request)
     except TimeoutError:
         # A timeout that the model raised by itself is an error of its own.
