@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 
+# Tests start hundreds of processes: what is compiled is kept, wherever the environment says not to.
+export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: demo test check clean
 
 demo: $(VENV)/.installed

@@ -6,6 +6,7 @@ import ast
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,11 @@ def texts(file: Path) -> Iterator[str]:
             yield node.value
 
 
-TEXTS = [(file.relative_to(ROOT), text) for file in (*FILES, *TEMPLATES) for text in texts(file)]
+@cache
+def all_texts() -> list[tuple[Path, str]]:
+    """Every text with its file; made once, by the process that runs these tests."""
+    files = (*FILES, *TEMPLATES)
+    return [(file.relative_to(ROOT), text) for file in files for text in texts(file)]
 
 
 def commands() -> set[str]:
@@ -64,11 +69,11 @@ def commands() -> set[str]:
 
 
 def test_no_hint_needs_a_clone_of_the_repository() -> None:
-    assert [(file, text[:200]) for file, text in TEXTS if OUTSIDE.search(text)] == []
+    assert [(file, text[:200]) for file, text in all_texts() if OUTSIDE.search(text)] == []
 
 
 def test_every_extra_that_a_hint_names_exists() -> None:
-    named = [(file, extra) for file, text in TEXTS for extra in EXTRA.findall(text)]
+    named = [(file, extra) for file, text in all_texts() for extra in EXTRA.findall(text)]
     assert {extra for _, extra in named} >= {"api", "hub", "local", "mixed", "peers", "view"}
     assert [
         (file, extra) for file, extra in named if not set(extra.split(",")) <= EXTRAS.keys()
@@ -76,7 +81,7 @@ def test_every_extra_that_a_hint_names_exists() -> None:
 
 
 def test_every_command_that_a_hint_names_exists() -> None:
-    named = [(file, *match) for file, text in TEXTS for match in COMMAND.findall(text)]
+    named = [(file, *match) for file, text in all_texts() for match in COMMAND.findall(text)]
     assert len(named) > 40
     known = {*commands(), *NOT_COMMANDS}
     assert [entry for entry in named if entry[1] not in known] == []
@@ -85,7 +90,7 @@ def test_every_command_that_a_hint_names_exists() -> None:
 def test_every_study_that_a_hint_runs_is_shipped() -> None:
     named = [
         (file, study)
-        for file, text in TEXTS
+        for file, text in all_texts()
         for command, study in COMMAND.findall(text)
         if command == "run" and study and not PLACEHOLDER.fullmatch(study) and study[0] != "-"
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,12 @@ def module_name(file: Path) -> str:
 
 
 FILES = [file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))]
-TREES = {module_name(file): ast.parse(file.read_text()) for file in FILES}
+
+
+@cache
+def trees() -> dict[str, ast.Module]:
+    """The syntax trees of all modules, parsed once, by the process that runs these tests."""
+    return {module_name(file): ast.parse(file.read_text()) for file in FILES}
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
@@ -65,12 +71,16 @@ def imports(tree: ast.AST) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
-                yield inner if inner in TREES else node.module
+                yield inner if inner in trees() else node.module
 
 
-GRAPH = {
-    name: {target for target in imports(tree) if target in TREES} for name, tree in TREES.items()
-}
+@cache
+def graph() -> dict[str, set[str]]:
+    """The modules of ours that each module imports."""
+    return {
+        name: {target for target in imports(tree) if target in trees()}
+        for name, tree in trees().items()
+    }
 
 
 def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -94,7 +104,7 @@ def may_import(name: str, target: str) -> bool:
 
 
 def test_every_module_imports_from_its_own_room_and_the_ones_below() -> None:
-    wrong = [(a, b) for a, targets in GRAPH.items() for b in targets if not may_import(a, b)]
+    wrong = [(a, b) for a, targets in graph().items() for b in targets if not may_import(a, b)]
     assert wrong == []
 
 
@@ -104,11 +114,11 @@ def test_there_is_no_import_cycle() -> None:
     def visit(name: str, path: tuple[str, ...]) -> None:
         assert name not in path, " -> ".join((*path, name))
         if name not in done:
-            for target in GRAPH[name]:
+            for target in graph()[name]:
                 visit(target, (*path, name))
             done.add(name)
 
-    for name in GRAPH:
+    for name in graph():
         visit(name, ())
 
 
@@ -128,8 +138,8 @@ def test_former_names_are_still_there_and_say_the_new_one(old: str, new: str) ->
 
 
 def test_every_module_and_public_function_is_documented() -> None:
-    bare = [name for name, tree in TREES.items() if not ast.get_docstring(tree)]
-    for name, tree in TREES.items():
+    bare = [name for name, tree in trees().items() if not ast.get_docstring(tree)]
+    for name, tree in trees().items():
         nested = {
             inner for outer in functions(tree) for inner in functions(outer) if inner is not outer
         }
@@ -158,7 +168,7 @@ def test_no_docstring_begins_with_a_line_over_100_columns() -> None:
     kinds = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
     documented = [
         (name, doc.splitlines()[0])
-        for name, tree in TREES.items()
+        for name, tree in trees().items()
         for node in ast.walk(tree)
         if isinstance(node, kinds) and (doc := ast.get_docstring(node))
     ]
@@ -167,7 +177,7 @@ def test_no_docstring_begins_with_a_line_over_100_columns() -> None:
 
 def test_every_function_is_typed_and_takes_named_arguments() -> None:
     wrong = []
-    for name, tree in TREES.items():
+    for name, tree in trees().items():
         for function in functions(tree):
             arguments = function.args
             every = arguments.posonlyargs + arguments.args + arguments.kwonlyargs
@@ -184,7 +194,7 @@ def test_an_error_of_any_kind_is_caught_in_these_places_only() -> None:
     """An error that is caught broadly is hidden."""
     caught = {
         name
-        for name, tree in TREES.items()
+        for name, tree in trees().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or "Exception" in ast.unparse(node.type).strip("()").split(", "))
@@ -206,7 +216,7 @@ def test_files_and_functions_stay_short() -> None:
     }
     long_functions = {
         f"{name}.{function.name}": lines
-        for name, tree in TREES.items()
+        for name, tree in trees().items()
         for function in functions(tree)
         if (lines := body_lines(function)) > LONGEST_FUNCTION
     }
