@@ -259,8 +259,6 @@ async def send_once(entry: LedgerEntry, attempts: Attempts) -> tuple[Reply, byte
         if isinstance(error, ModelError):
             reply = error.reply
             run.stats.probes.note_failure(model, error)
-        if isinstance(error, RefusedSettingError) and error.note not in run.stats.notes:
-            run.stats.notes.append(error.note)
         if isinstance(error, RateLimitedError):
             run.rate_limiter.slow_down(slot)
         ending = failure_row(error) | note_durations(slot, queued_at, attempts)
