@@ -7,6 +7,7 @@
     │   ├── ContextOverflowError  the prompt does not fit the model
     │   ├── EmptyReplyError       a reply without text
     │   ├── UnreachableError      no connection, or it broke before the reply was whole
+    │   │   └── NotAskedError         ... since its batch ended before its turn
     │   └── BadReplyError         an answer that is not in the expected format
     ├── ProtocolError           a protocol broke a rule of the arena
     │   ├── ReaderError           a reader that can read no reply
@@ -131,6 +132,13 @@ class NotAskedError(UnreachableError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, sent=False, server_down=False)
+
+
+class NotAskedError(UnreachableError):
+    """The batch of the request expired or was cancelled before its turn; it costs nothing."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, sent=False)
 
 
 class BadReplyError(ModelError):

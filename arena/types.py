@@ -9,10 +9,12 @@ protocols with public ratings.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal, Protocol
 
+from arena.batches import BatchState, BatchTerms
 from arena.former_names import former_property
 from arena.price import Price as Price
 from arena.price import PromptCache as PromptCache
@@ -173,6 +175,48 @@ class Model(Protocol):
     def request_settings(self, request: Request) -> dict[str, object] | None:
         """Return the settings sent beside the messages, by the provider's names; None: nothing."""
 
+    @property
+    def batches(self) -> BatchEndpoint | None:
+        """Return the endpoint by which its provider answers many requests later, None: none."""
+
+
+class BatchEndpoint(Protocol):
+    """The endpoint of a provider that answers a batch of requests later, at a lower price.
+
+    All methods that ask the provider raise ModelError where it gives no usable answer.
+    """
+
+    @property
+    def terms(self) -> BatchTerms:
+        """Return how large a batch may be, and what it costs."""
+
+    def line(self, custom_id: str, request: Request) -> bytes:
+        """Return a request as a line of a batch; RefusedError if the model does not take it."""
+
+    async def create(self, key: str, lines: Sequence[bytes]) -> str:
+        """Create a batch of these lines, marked with our key, and return the provider's id."""
+
+    async def find(
+        self, key: str, since: datetime, lines: int, known_ids: Collection[str]
+    ) -> str | None:
+        """Return the id of the batch of so many lines that was created with this key, if any.
+
+        It is not older than `since` (UTC), and none of `known_ids`.  Raises BatchUnclearError while
+        one runs that may be it.
+        """
+
+    async def poll(self, id: str) -> BatchState:
+        """Return how a batch stands."""
+
+    def results(self, id: str) -> AsyncIterator[tuple[str, bytes]]:
+        """Yield the results of a batch that has ended, in any order: (custom id, line)."""
+
+    def read(self, line: bytes) -> Reply:
+        """Return the reply in the line of a result, or raise ModelError as a call does."""
+
+    async def cancel(self, id: str) -> None:
+        """Ask the provider to end a batch; what it has answered by then is kept and billed."""
+
 
 class BaseModel:
     """The defaults of a `Model` except its name and the call: a model that promises nothing."""
@@ -183,6 +227,7 @@ class BaseModel:
     price: Price | None = None
     prompt_cache: PromptCache | None = None
     longest_reply: int | None = None
+    batches: BatchEndpoint | None = None
     # A hash of the source of a scripted function; None: not scripted, or not known.
     code_hash: str | None = None
     # The name under which studies of version 0.1.0 read a model's abilities.

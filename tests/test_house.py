@@ -15,8 +15,8 @@ PACKAGES = ("arena", "agents", "protocols", "analysis")
 # Rooms, lowest first.  A module imports from its own room and from lower lines; of the rooms on
 # one line none imports another, except that the words of the first line know each other.
 LAYERS = (
-    "arena.types arena.sampling arena.price arena.reply arena.images arena.private arena.errors"
-    " arena.text arena.former_names arena.packages arena.plugins",
+    "arena.types arena.sampling arena.price arena.reply arena.images arena.batches arena.private"
+    " arena.errors arena.text arena.former_names arena.packages arena.plugins",
     "arena.store arena.grading",
     "arena.calls",
     "arena.studies",

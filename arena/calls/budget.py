@@ -35,13 +35,29 @@ class Budget:
         """Return how many calls wait for others to end and free their reservations."""
         return len(self._waiting)
 
+    @property
+    def has_calls_in_flight(self) -> bool:
+        """Return whether calls are in flight, whose end may make room."""
+        return self._in_flight > 0
+
+    def try_reserve(self, worst_usd: float) -> bool:
+        """Reserve the worst case of a call if it fits now; return whether it did."""
+        fits = self.closed is None and not self._waiting and self._fits(worst_usd)
+        if fits:
+            self._take(worst_usd)
+        return fits
+
+    def reserve_spent(self, worst_usd: float) -> None:
+        """Reserve the worst case of a call of an earlier run, which counts as spent so far."""
+        self.spent_usd -= worst_usd
+        self._take(worst_usd)
+
     async def reserve(self, worst_usd: float) -> None:
         """Reserve the worst case of a call; every reservation must be settled.
 
         Raises BudgetSpentError if the call does not fit.
         """
-        if self.closed is None and not self._waiting and self._fits(worst_usd):
-            self._take(worst_usd)
+        if self.try_reserve(worst_usd):
             return
         if self.closed is None:
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()

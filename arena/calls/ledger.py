@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from arena.calls.batch_waits import Waits
 from arena.calls.budget import Budget
 from arena.calls.prices import (
     cache_saved_usd,
@@ -55,13 +56,27 @@ class JournalWriter(Protocol):
         """Return when everything written before is safe."""
 
 
+class BatchCaller(Protocol):
+    """What asks in batches (arena/calls/batch_rounds.py), as far as play needs it."""
+
+    @property
+    def waits(self) -> Waits:
+        """Return where episodes are noted as played and ended."""
+
+    def takes(self, model: Model, request: Request) -> bool:
+        """Return whether a request is asked in a batch, or waits in one of an earlier run."""
+
+    async def call(self, run: RunContext, model: Model, request: Request) -> tuple[Reply, bytes]:
+        """Ask a model in a batch; otherwise as `call`."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunContext:
     """The things that the episodes of one run share.
 
     `prices` are given by hand, by model; `budget` is None if there is no limit; `cache` holds
     replies of earlier studies that may be used again, by sample key.  `private` holds
-    the private words that came up.
+    the private words that came up.  `batches` asks models in batches, None: none is.
     """
 
     id: str
@@ -73,6 +88,7 @@ class RunContext:
     budget: Budget | None = None
     cache: Mapping[str, CachedReply] = field(default_factory=dict)
     private: PrivateWords = field(default_factory=PrivateWords)
+    batches: BatchCaller | None = None
 
 
 @dataclass(slots=True)
@@ -96,6 +112,8 @@ async def call(run: RunContext, model: Model, request: Request) -> tuple[Reply, 
     once, the last one by the caller, together with the reply.  Raises the last ModelError, or
     RunStoppedError if the run starts no further call.
     """
+    if run.batches is not None and run.batches.takes(model, request):
+        return await run.batches.call(run, model, request)
     # The faults of a model on this machine show when it is opened, and its calls cost nothing.
     if model.simulated or model.has_own_queue:
         return await call_until_answered(run, model, request)

@@ -9,12 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from arena.errors import StudyError
 from arena.types import Message, Model, Price, Reply, Request
 
 # Tokens that a provider's template may put around each message and before the reply.
 TOKENS_AROUND_A_MESSAGE = 16
+# The rates of a price.
+RATES = (
+    *("tokens_in", "tokens_out", "tokens_cached", "tokens_reasoning"),
+    *("tokens_cache_written", "tokens_cache_written_long"),
+)
 EXAMPLE = "http/llama-3.1-8b=0.20,0.60"
 
 
@@ -63,9 +69,18 @@ def price_at_length(price: Price, tokens_in: int) -> Price:
     return price
 
 
-def price_in_batch(price: Price) -> Price:
-    """Return the price of a call that is sent in a batch: the full one if no other is known."""
-    return price.batch_price or price
+def price_in_batch(price: Price, factor: float = 1.0) -> Price:
+    """Return the price of a call in a batch: its own, or the share that its provider charges."""
+    if price.batch_price is not None or factor == 1:
+        return price.batch_price or price
+    rates: dict[str, Any] = {
+        name: rate * factor for name in RATES if (rate := getattr(price, name)) is not None
+    }
+    longer = price.long_prompt_price
+    if longer is not None:
+        longer = longer[0], price_in_batch(longer[1], factor)
+    source = f"{price.source}, times {factor:g} in a batch"
+    return replace(price, **rates, long_prompt_price=longer, source=source)
 
 
 def cost_usd(price: Price, reply: Reply) -> float | None:

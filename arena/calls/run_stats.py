@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from arena.calls.budget import Budget
 from arena.calls.estimate import CostEstimate
@@ -47,6 +48,13 @@ class ModelTurns:
         return enough and self.unreadable > share * self.turns
 
 
+class Batches(Protocol):
+    """The batches of a run, as far as its progress shows them."""
+
+    def describe(self) -> Iterator[str]:
+        """Yield sentences: how the batches stand, and what waits."""
+
+
 @dataclass(slots=True)
 class RunStats:
     """The state of a run so far, for progress and summary.
@@ -57,7 +65,8 @@ class RunStats:
     monotonic seconds).  `max_unreadable` is the share of a model's turns beyond which the run
     stops, and `too_many_unreadable` is the reason once it has.  `notes` are sentences for the user,
     to be shown once.  `servings` tell by which models agents were answered.  `store` is the
-    database, for commands in sentences.
+    database, for commands in sentences.  `batches` tells how batches stand, and `batches_stopped`
+    why no further ones are sent.
     """
 
     planned: int = 0
@@ -84,6 +93,8 @@ class RunStats:
     servings: Servings = field(default_factory=Servings)
     notes: list[str] = field(default_factory=list)
     store: Path = Path("arena.duckdb")
+    batches: Batches | None = None
+    batches_stopped: str | None = None
 
     @property
     def unreadable(self) -> int:
@@ -94,7 +105,10 @@ class RunStats:
     def stopped(self) -> str | None:
         """Return why the run started no further call, in a sentence or more, None if it did."""
         spent = self.budget.closed if self.budget else None
-        reasons = (spent, self.too_many_unreadable, *self.probes.refused.values())
+        reasons = (
+            *(spent, self.too_many_unreadable, self.batches_stopped),
+            *self.probes.refused.values(),
+        )
         return "; ".join(reason for reason in reasons if reason) or None
 
     @property
@@ -105,6 +119,7 @@ class RunStats:
             "a larger --budget-usd": spent,
             "a larger --max-unreadable": self.too_many_unreadable is not None,
             "the same command, once the model answers": bool(self.probes.refused),
+            "the same command": self.batches_stopped is not None,
         }
         return tuple(remedy for remedy, needed in remedies.items() if needed)
 

@@ -134,6 +134,8 @@ async def play_one(run: RunContext, play: Play, state: StudyState) -> None:
         play.lineup,
         play.subject,
     )
+    if run.batches is not None:
+        run.batches.waits.enter(episode)
     try:
         result = await play.start(episode, play.seats())
         await episode.settle()
@@ -159,6 +161,8 @@ async def play_one(run: RunContext, play: Play, state: StudyState) -> None:
     else:
         run.stats.done += 1
     finally:
+        if run.batches is not None:
+            run.batches.waits.leave(episode)
         # Also after a failure: models may hold memory for an episode.
         for agent in play.lineup.values():
             agent.model.on_episode_end(play.episode)

@@ -56,6 +56,8 @@ def describe_waits(stats: RunStats) -> Iterator[str]:
         next_s = max(0.0, min(ends) - time.monotonic())
         calls = "call waits" if len(ends) == 1 else "calls wait"
         yield f"{len(ends)} {calls} for {reason} of {model}, next in {next_s:.0f} s"
+    if stats.batches:
+        yield from stats.batches.describe()
     yield from stats.probes.describe()
     if stats.rate_limiter:
         yield from stats.rate_limiter.describe()

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from arena.calls.batch_calls import BatchSettings
 from arena.calls.budget import Budget
 from arena.calls.estimate import CostEstimate
 from arena.calls.ledger import RunContext
@@ -27,7 +28,8 @@ from arena.calls.spending import load_spending
 from arena.errors import StoreError, StudyError
 from arena.former_names import former_parameters
 from arena.play import preflight
-from arena.play.concurrent import close_models, open_models, play_concurrently
+from arena.play.batched import check_batches, open_rounds, play_in_batches
+from arena.play.concurrent import close_models, open_models
 from arena.play.dry_run import REPLY_TOKENS, estimate_cost
 from arena.play.identity import check_models, describe_unknown, known_models, load_earlier
 from arena.play.plans import is_other_plan, plan_change_lines
@@ -35,6 +37,7 @@ from arena.play.progress import Watch, progress
 from arena.play.records import run_start_lines
 from arena.play.registering import deviation_lines
 from arena.play.rehearsal import rehearse
+from arena.play.shared_prefixes import find_shared_prefixes, order_by_readers
 from arena.play.summary import Summary
 from arena.play.sync import run_blocking
 from arena.store import database, replay
@@ -96,7 +99,8 @@ class Arena:
     failed call is tried again.  `budget_usd` is the limit in dollars of a study in all its runs;
     `prices` are known by hand, by model.  `cache` uses replies to identical requests from earlier
     studies of the store.  A run stops when more than the share `max_unreadable`, in [0, 1], of the
-    turns of a model cannot be read.
+    turns of a model cannot be read.  With `batches`, models whose providers have a batch endpoint
+    are asked in batches, all others call by call.
     """
 
     def __init__(
@@ -110,6 +114,7 @@ class Arena:
         prices: Mapping[str, Price] = NOTHING,
         cache: bool = False,
         max_unreadable: float | None = None,
+        batches: BatchSettings | None = None,
     ) -> None:
         if concurrency < 1:
             raise StudyError(f"concurrency must be at least 1, found {concurrency}")
@@ -127,6 +132,7 @@ class Arena:
         self.prices = prices
         self.cache = cache
         self.max_unreadable = max_unreadable
+        self.batches = batches
         # Models that have answered: a stage need not ask them anew whether they do.
         self._answered: set[str] = set()
         # Dollars that other stages of the same tournament have spent of the budget (stages.py).
@@ -218,6 +224,8 @@ class Arena:
         preflight.check_model_names(self.prices, all_plays, "price")
         if self.budget_usd is not None:
             preflight.check_prices(all_plays, self.prices)
+        if self.batches is not None:
+            check_batches(all_plays)
         return all_plays
 
     def _load_state(
@@ -289,16 +297,30 @@ class Arena:
         if self.cache:
             cache = replay.load_cached_replies(self.path, study.name, known_models(todo))
         departs = await deviation_lines(self.path, study.name, all_plays, run_id)
+        # In a batch, calls run in any order, and none can go ahead.
+        prefixes = await find_shared_prefixes(todo) if self.batches is None else {}
+        todo = order_by_readers(todo, prefixes, self.concurrency)
         journal = Journal(database.journal_folder(self.path), run_id)
+        batches = open_rounds(self.path, study.name, self.batches)
+        stats.batches = batches
         run = RunContext(
-            run_id, journal, stats.rate_limiter, self.retry, stats, self.prices, stats.budget, cache
+            run_id,
+            journal,
+            stats.rate_limiter,
+            self.retry,
+            stats,
+            self.prices,
+            stats.budget,
+            cache,
+            batches=batches,
+            prefixes=prefixes,
         )
         watching = asyncio.create_task(notify_watcher(stats, watch)) if watch else None
         finished = False
         try:
             start = run_start_lines(study, todo, run_id, len(all_plays), stats)
             journal.append(*start, *plan_change_lines(run_id, all_plays, state), *departs)
-            await play_concurrently(run, todo, state, self.concurrency)
+            await play_in_batches(run, batches, todo, state, self.concurrency)
             await journal.wait_until_durable()
             finished = True
         finally:
