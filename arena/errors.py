@@ -134,13 +134,6 @@ class NotAskedError(UnreachableError):
         super().__init__(message, sent=False, server_down=False)
 
 
-class NotAskedError(UnreachableError):
-    """The batch of the request expired or was cancelled before its turn; it costs nothing."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, sent=False)
-
-
 class BadReplyError(ModelError):
     """The answer is not in the expected format."""
 

@@ -37,7 +37,6 @@ from arena.play.progress import Watch, progress
 from arena.play.records import run_start_lines
 from arena.play.registering import deviation_lines
 from arena.play.rehearsal import rehearse
-from arena.play.shared_prefixes import find_shared_prefixes, order_by_readers
 from arena.play.summary import Summary
 from arena.play.sync import run_blocking
 from arena.store import database, replay
@@ -297,9 +296,6 @@ class Arena:
         if self.cache:
             cache = replay.load_cached_replies(self.path, study.name, known_models(todo))
         departs = await deviation_lines(self.path, study.name, all_plays, run_id)
-        # In a batch, calls run in any order, and none can go ahead.
-        prefixes = await find_shared_prefixes(todo) if self.batches is None else {}
-        todo = order_by_readers(todo, prefixes, self.concurrency)
         journal = Journal(database.journal_folder(self.path), run_id)
         batches = open_rounds(self.path, study.name, self.batches)
         stats.batches = batches
@@ -313,7 +309,6 @@ class Arena:
             stats.budget,
             cache,
             batches=batches,
-            prefixes=prefixes,
         )
         watching = asyncio.create_task(notify_watcher(stats, watch)) if watch else None
         finished = False
