@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 
-from agents.providers.sampling import out_of_range
+from agents.providers.sampling import ProviderModel, out_of_range
 from arena.errors import StudyError
 from arena.plugins import MODELS, Plugin, find_plugin, plugins
 from arena.types import Agent, Model, Sampling
@@ -164,12 +164,15 @@ def agent(
 
     `name` defaults to the reference without its address, `sampling` to the provider's own settings.
     With `drop_unsupported` the agent gets the sampling without the settings that its model does not
-    support.  Raises StudyError as `model` does, if a setting is out of its range, and if the model
+    support, and what its provider alone knows is left out after it has said so (status 400 or 422).
+    Raises StudyError as `model` does, if a setting is out of its range, and if the model
     is known not to support the sampling.
     """
     speaker = model(reference)
     sampling = sampling or Sampling()
     why = out_of_range(sampling)
+    if isinstance(speaker, ProviderModel):
+        speaker.drop_unsupported = drop_unsupported
     if why is None and drop_unsupported:
         sampling = speaker.supported_sampling(sampling)
     why = why or speaker.unsupported_reason(sampling)

@@ -4,6 +4,7 @@
     ├── ModelError              a model gave no usable reply; the episode fails, the run goes on
     │   ├── RateLimitedError      the provider asked us to slow down
     │   ├── RefusedError          the provider refused the request (key, parameter, policy)
+    │   │   └── RefusedSettingError     ... for a setting that the next attempt leaves out
     │   ├── ContextOverflowError  the prompt does not fit the model
     │   ├── EmptyReplyError       a reply without text
     │   ├── UnreachableError      no connection, or it broke before the reply was whole
@@ -88,6 +89,19 @@ class RateLimitedError(ModelError):
 
 class RefusedError(ModelError):
     """The provider refused the request: a bad key, a bad parameter, a policy."""
+
+
+class RefusedSettingError(RefusedError):
+    """The provider refused a setting that may be left out; the next attempt is sent without it.
+
+    `note` says so to the user, without the provider's words.
+    """
+
+    retryable = True
+
+    def __init__(self, message: str, *, note: str, http_status: int | None = None) -> None:
+        super().__init__(message, http_status=http_status)
+        self.note = note
 
 
 class ContextOverflowError(ModelError):
@@ -208,6 +222,7 @@ class StudyError(ArenaError):
 STORED_KINDS = {
     "RateLimitedError": "RateLimited",
     "RefusedError": "Refused",
+    "RefusedSettingError": "Refused",
     "ContextOverflowError": "ContextOverflow",
     "EmptyReplyError": "EmptyReply",
     "UnreachableError": "Unreachable",
@@ -223,8 +238,9 @@ def error_kind(error: BaseException) -> str:
     return STORED_KINDS.get(name, name)
 
 
-# Hidden from type checkers, which would take any name for one of this module.
+# Hidden from type checkers, which would take any name for one of this module.  Of two kinds with
+# one former name the first is meant.
 if not TYPE_CHECKING:
     __getattr__ = former_names(
-        __name__, {kind: name for name, kind in STORED_KINDS.items() if name in globals()}
+        __name__, {kind: name for name, kind in reversed(STORED_KINDS.items()) if name in globals()}
     )

@@ -4,21 +4,25 @@ The Messages API takes no seed and requires a limit on the tokens.  If the sampl
 8192, since models from Claude 5 on think before they speak, and their thoughts count.  The system
 message goes apart; thinking that is served becomes the reply's reasoning.  The settings that the
 models of a version support are known from Anthropic's notes up to Claude 5 (a prefill until 4.5,
-temperature and top_p until 4.6); a name without a version is left to the provider.  Key:
-ANTHROPIC_API_KEY; ANTHROPIC_BASE_URL names another address.  Left out: budgets for thinking, prompt
-caching, tools.
+temperature and top_p until 4.6, a budget for thinking until 4.6, an effort from 4.6 on); a name
+without a version is left to the provider.  Key: ANTHROPIC_API_KEY; ANTHROPIC_BASE_URL names another
+address.  Left out: tools.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
+from agents.providers.chat_requests import merge_extra
 from agents.providers.completions import chat_messages, content_words, objects_in, parse_answer
 from agents.providers.faults import no_text_error
-from agents.providers.sampling import drop_unset, unsupported_among
+from agents.providers.sampling import drop_settings, drop_unset, out_of, unsupported_among
 from agents.providers.sdk import Api, SdkModel
 from agents.providers.wire import TIMEOUT_S, Answer, Key, count, label, without_key
+from arena.images import Image
+from arena.sampling import thaw
 from arena.text import writable
 from arena.types import Reply, Request, Sampling
 
@@ -28,8 +32,14 @@ MAX_TOKENS = 8192
 CLAUDE = re.compile(
     r"claude-(?:(?:opus|sonnet|haiku)-(\d+)(?:-(\d)(?!\d))?|(\d)(?:-(\d)(?!\d))?-|(fable|mythos))"
 )
-# Settings for which the SDK's newest versions have no parameter.
-EXTRA_SETTINGS = ("temperature", "top_p", "top_k")
+SAMPLED = ("temperature", "top_p", "top_k")
+UNSUPPORTED_SETTINGS = (
+    *("min_p", "choices", "presence_penalty", "frequency_penalty", "repetition_penalty"),
+)
+ALWAYS_THINKS = re.compile(r"claude-(fable|mythos|(opus|sonnet)-5-5)")
+LEAST_THINKING = 1024
+# The lowest top_p beside thoughts.
+LEAST_TOP_P = 0.95
 
 
 def anthropic_model(model: str, *, timeout_s: float = TIMEOUT_S) -> SdkModel:
@@ -39,12 +49,16 @@ def anthropic_model(model: str, *, timeout_s: float = TIMEOUT_S) -> SdkModel:
     missing, or the address in ANTHROPIC_BASE_URL is not usable.
     """
     version = version_of(model)
-    takes_prefill = version is not None and version < (4, 6)
+    abilities = {
+        "prefill": version is not None and version < (4, 6),
+        "response_schema": version is None or version >= (4, 5),
+        "images": True,
+    }
     return SdkModel(
         f"anthropic/{model}",
         model,
         MESSAGES,
-        capabilities=frozenset(("prefill",) if takes_prefill else ()),
+        capabilities=frozenset(name for name, has in abilities.items() if has),
         timeout_s=timeout_s,
     )
 
@@ -66,24 +80,99 @@ def unsupported_settings(model: str, sampling: Sampling) -> dict[str, str]:
     """Return the reason for each setting that a model does not support.
 
     4.7 and later support neither temperature nor top_p nor top_k, 4.1 to 4.6 not temperature and
-    top_p together, no model logprobs, min_p or choices.
+    top_p together, no model logprobs, min_p, choices or penalties.  An effort is supported from 4.6
+    on, a number of thinking tokens until 4.6; with thoughts temperature and top_p are bound.
     """
     version = version_of(model) or (0, 0)
-    reasons = unsupported_among(sampling, "min_p", "choices")
+    reasons = unsupported_among(sampling, *UNSUPPORTED_SETTINGS)
+    thinking = {name: why for name, why in wrong_thinking(model, sampling)}
     if version >= (4, 7):
         why = f"{model} takes neither temperature nor top_p nor top_k"
-        reasons |= dict.fromkeys(unsupported_among(sampling, *EXTRA_SETTINGS), why)
-    elif version >= (4, 1) and None not in (sampling.temperature, sampling.top_p):
+        reasons |= dict.fromkeys(unsupported_among(sampling, *SAMPLED), why)
+    elif thinks(drop_settings(sampling, thinking)):
+        why = f"{model} takes no {{}} while it thinks"
+        bound = {
+            "temperature": sampling.temperature not in (None, 1),
+            "top_p": sampling.top_p is not None and sampling.top_p < LEAST_TOP_P,
+            "top_k": sampling.top_k is not None,
+        }
+        other = {"temperature": "temperature but 1", "top_p": f"top_p below {LEAST_TOP_P}"}
+        reasons |= {name: why.format(other.get(name, name)) for name in bound if bound[name]}
+    if (4, 1) <= version < (4, 7) and None not in (sampling.temperature, sampling.top_p):
         reasons["top_p"] = f"{model} takes a temperature or a top_p, not both"
     if sampling.logprobs is not None:
         reasons["logprobs"] = f"{model} gives no logprobs"
-    return reasons
+    return reasons | thinking
 
 
-def message_settings(request: Request) -> dict[str, object]:
+def wrong_thinking(model: str, sampling: Sampling) -> Iterator[tuple[str, str]]:
+    """Yield (setting, reason) for what a model does not support of effort, thoughts and schemas."""
+    version = version_of(model)
+    effort = sampling.reasoning_effort
+    tokens = sampling.thinking_tokens
+    if effort == "minimal" or (effort == "xhigh" and version and version < (4, 7)):
+        words = "low, medium, high, max" + ("" if effort == "xhigh" else ", and xhigh from 4.7 on")
+        yield "reasoning_effort", f"{model} takes no reasoning_effort {effort!r}, but {words}"
+    elif effort not in (None, "none") and version and version < (4, 6):
+        why = f"{model} takes no reasoning_effort, but a number of thinking_tokens"
+        yield "reasoning_effort", why
+    off = [name for name, value in (("reasoning_effort", effort == "none"),) if value]
+    off += ["thinking_tokens"] if tokens == 0 else []
+    if ALWAYS_THINKS.match(model):
+        yield from ((name, f"{model} always thinks") for name in off)
+    if tokens and version and version >= (4, 7):
+        yield (
+            "thinking_tokens",
+            f"{model} takes no number of thinking_tokens, but a reasoning_effort",
+        )
+    if tokens and version and version < (3, 7):
+        yield "thinking_tokens", f"{model} does not think before it speaks"
+    if sampling.response_schema is not None and version and version < (4, 5):
+        yield "response_schema", f"{model} keeps to no schema"
+
+
+def wrong_value(model: str, sampling: Sampling) -> str | None:
+    """Return why the number of thinking tokens cannot be sent, None if it can."""
+    tokens = sampling.thinking_tokens
+    if not tokens or "thinking_tokens" in unsupported_settings(model, sampling):
+        return None
+    if tokens < LEAST_THINKING:
+        return out_of(f"thinking_tokens is 0 or at least {LEAST_THINKING}", tokens)
+    if sampling.max_tokens is None and tokens >= MAX_TOKENS:
+        return (
+            f"thinking_tokens {tokens} needs a higher max_tokens, which is {MAX_TOKENS} unless set"
+            " and counts thoughts too; set max_tokens"
+        )
+    return None
+
+
+def thinks(sampling: Sampling) -> bool:
+    """Return whether a sampling asks for thoughts."""
+    return bool(sampling.thinking_tokens) or sampling.reasoning_effort not in (None, "none")
+
+
+def thinking_settings(sampling: Sampling) -> dict[str, object]:
+    """Return the settings of thoughts: adaptive with an effort, enabled with a number of tokens."""
+    effort = None if sampling.reasoning_effort == "none" else sampling.reasoning_effort
+    tokens = sampling.thinking_tokens
+    thinking: dict[str, object] | None = None
+    if tokens:
+        thinking = {"type": "enabled", "budget_tokens": tokens}
+    elif tokens == 0 or sampling.reasoning_effort == "none":
+        thinking = {"type": "disabled"}
+    elif effort is not None:
+        # From 4.7 on thoughts come back only where they are asked for.
+        thinking = {"type": "adaptive", "display": "summarized"}
+    schema = sampling.response_schema
+    form = None if schema is None else {"type": "json_schema", "schema": thaw(schema)}
+    output = drop_unset(dict(effort=effort, format=form))
+    return drop_unset(dict(thinking=thinking, output_config=output or None))
+
+
+def message_settings(model: str, request: Request) -> dict[str, object]:
     """Return the settings of a message; unsupported ones were refused or dropped before."""
     sampling = request.sampling
-    return drop_unset(
+    settings = drop_unset(
         dict(
             max_tokens=MAX_TOKENS if sampling.max_tokens is None else sampling.max_tokens,
             temperature=sampling.temperature,
@@ -92,23 +181,27 @@ def message_settings(request: Request) -> dict[str, object]:
             stop_sequences=list(sampling.stop) or None,
         )
     )
+    return merge_extra(settings | thinking_settings(sampling), sampling)
 
 
-def message_arguments(
-    model: str, request: Request, settings: dict[str, object]
-) -> dict[str, object]:
-    """Return the arguments of a message, with the system messages apart, in their order."""
+def message_body(model: str, request: Request, settings: dict[str, object]) -> dict[str, object]:
+    """Return the JSON of a message, with the system messages apart, in their order."""
     system = "\n\n".join(
         writable(message.content) for message in request.messages if message.role == "system"
     )
-    # extra_body puts settings into the request that the SDK has no parameter for.
-    extra = {name: settings[name] for name in EXTRA_SETTINGS if name in settings}
+    others = [message for message in request.messages if message.role != "system"]
     return {
         "model": model,
-        "messages": chat_messages([m for m in request.messages if m.role != "system"]),
-        **{name: value for name, value in settings.items() if name not in extra},
-        **drop_unset(dict(system=system or None, extra_body=extra or None)),
+        "messages": chat_messages(others, message_image),
+        **settings,
+        **drop_unset(dict(system=system or None)),
     }
+
+
+def message_image(image: Image) -> dict[str, object]:
+    """Return an image as a part of a message."""
+    source = {"type": "base64", "media_type": image.media_type, "data": image.base64}
+    return {"type": "image", "source": source}
 
 
 def message_counts(answer: Answer) -> Reply:
@@ -162,9 +255,11 @@ MESSAGES = Api(
     resource="messages",
     address="https://api.anthropic.com",
     settings=message_settings,
-    arguments=message_arguments,
+    body=message_body,
+    parameters=("model", "messages", "max_tokens"),
     read=read_message,
     unsupported_settings=unsupported_settings,
     max_temperature=1,
+    wrong_value=wrong_value,
     longest_reply=MAX_TOKENS,
 )

@@ -5,7 +5,7 @@ A reply has text, reasoning, token counts, a cost if the provider states it, and
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
 
@@ -20,6 +20,7 @@ from agents.providers.faults import (
 from agents.providers.sampling import is_number
 from agents.providers.wire import MAX_LABEL_CHARACTERS, Answer, Key, count, label, without_key
 from arena.errors import BadReplyError
+from arena.images import Image
 from arena.play.reading import unfinished_reason
 from arena.text import writable
 from arena.types import Alternative, Message, Reply, TokenChoice
@@ -42,9 +43,33 @@ ROUNDING = 1e-4
 MAX_COST_USD = 1e9
 
 
-def chat_messages(messages: Sequence[Message]) -> list[dict[str, str]]:
-    """Return messages as chat APIs take them, without characters that are no text."""
-    return [{"role": message.role, "content": writable(message.content)} for message in messages]
+def chat_image(image: Image) -> dict[str, object]:
+    """Return an image as a part of a message of chat completions."""
+    return {"type": "image_url", "image_url": {"url": image.data_uri}}
+
+
+def chat_messages(
+    messages: Sequence[Message],
+    image_part: Callable[[Image], dict[str, object]] = chat_image,
+    text_type: str = "text",
+) -> list[dict[str, object]]:
+    """Return messages as chat APIs take them, without characters that are no text.
+
+    One with images has a list of parts, of which texts are of the type `text_type`.
+    """
+
+    def content(message: Message) -> object:
+        """Return the content of a message."""
+        if not message.images:
+            return writable(message.content)
+        return [
+            image_part(piece)
+            if isinstance(piece, Image)
+            else {"type": text_type, "text": writable(piece)}
+            for piece in message.pieces()
+        ]
+
+    return [{"role": message.role, "content": content(message)} for message in messages]
 
 
 def read_reply(body: bytes, *, endpoint: str, key: Key = None, http_status: int = 200) -> Reply:

@@ -25,11 +25,12 @@ from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from agents.providers import faults, sdk, wire
+from agents.providers import faults, litellm_settings, sdk, wire
 from agents.providers.addresses import address_in
+from agents.providers.api_model import ApiModel
 from agents.providers.completions import chat_messages, completion_counts, first_choice
 from agents.providers.prices import price_of_reference
-from agents.providers.sampling import ProviderModel, drop_unset, unsupported_among
+from agents.providers.sampling import drop_settings, drop_unset, unsupported_among
 from arena.calls.secrets import known_secrets
 from arena.errors import BadReplyError, ContextOverflowError, ModelError, RefusedError, StudyError
 from arena.play.reading import unfinished_reason
@@ -38,6 +39,9 @@ from arena.types import Reply, Request, Sampling
 if TYPE_CHECKING:
     import httpx
 
+# Providers that have no address of their own; others of the kind, such as ollama, are looked for on
+# this machine.
+OWN_SERVERS = ("hosted_vllm", "litellm_proxy", "lm_studio", "oobabooga", "xinference")
 CONNECTION_ERRORS = {"TransportError", "ClientError", "Timeout", "TimeoutError"}
 
 
@@ -138,7 +142,7 @@ def litellm_model(reference: str, *, timeout_s: float = wire.TIMEOUT_S) -> LiteL
     return LiteLLMModel(reference, timeout_s=timeout_s)
 
 
-class LiteLLMModel(ProviderModel):
+class LiteLLMModel(ApiModel):
     """A model that LiteLLM knows, by its whole reference; made by `litellm_model`."""
 
     def __init__(self, reference: str, *, timeout_s: float = wire.TIMEOUT_S) -> None:
@@ -149,6 +153,12 @@ class LiteLLMModel(ProviderModel):
         self.name = reference
         self._timeout_s = timeout_s
         self._base = address_in(variable, reference, key_variable="its own environment variable")
+        if self._base is None and provider in OWN_SERVERS:
+            raise StudyError(
+                f"{reference} means a server of your own, and its address is not set: run `export"
+                f" {variable}=http://...` first, or write vllm/{model}@<url> or http/{model}@<url>"
+                " (without an address LiteLLM would ask another company's servers)"
+            )
         library = litellm_library()
         check_key(library, reference)
         # LiteLLM reads the keys by itself, so that any of them may be echoed.
@@ -159,11 +169,16 @@ class LiteLLMModel(ProviderModel):
         self.price = price_of_reference(reference)
         # No provider lets Claude be hotter than 1; the limit of other models is not known here.
         self.max_temperature = 1.0 if "claude" in model else float("inf")
+        self.capabilities: frozenset[str] = frozenset()
         entry = library.model_cost.get(reference) or library.model_cost.get(model) or {}
         abilities = {
             "seed": "seed" in self._supported,
             "logprobs": "logprobs" in self._supported,
             "prefill": entry.get("supports_assistant_prefill") is True,
+            "response_schema": "response_schema"
+            not in self.unsupported_settings(Sampling(response_schema={"type": "object"})),
+            # Of a model without an entry its provider decides.
+            "images": not entry or entry.get("supports_vision") is True,
         }
         self.capabilities = frozenset(name for name, has in abilities.items() if has)
 
@@ -171,7 +186,7 @@ class LiteLLMModel(ProviderModel):
         return f"<{self.name}>"
 
     def unsupported_settings(self, sampling: Sampling) -> dict[str, str]:
-        """Return the reason for each setting that is unsupported according to LiteLLM's tables."""
+        """Return the reason for each setting that LiteLLM does not send as it is."""
         # LiteLLM's name, or names, of each setting.
         names = {
             "temperature": {"temperature"},
@@ -188,13 +203,30 @@ class LiteLLMModel(ProviderModel):
         why = f"it does not take {', '.join(wrong)}, as LiteLLM's tables have it"
         # LiteLLM passes top_k on to some providers, min_p to fewer; its tables do not say which.
         others = unsupported_among(sampling, "top_k", "min_p", "choices")
-        return dict.fromkeys(wrong, why) | others
+        changed = {
+            name: reason
+            for name in litellm_settings.TRANSLATED
+            if (reason := litellm_settings.why_not_sent(self.name, sampling, name)) is not None
+        }
+        return dict.fromkeys(wrong, why) | others | changed
 
-    def request_settings(self, request: Request) -> dict[str, object]:
-        """Return the settings for LiteLLM besides model and messages.
+    def own_settings(self, request: Request) -> dict[str, object]:
+        """Return the settings besides model and messages.
 
-        LiteLLM translates them into the provider's.
+        Those of reasoning, penalties and a schema stand here as LiteLLM sends them, the others as
+        LiteLLM is asked for them.
         """
+        sampling = self._left(request.sampling)
+        return {**self._plain_settings(request), **litellm_settings.sent(self.name, sampling)}
+
+    def _left(self, sampling: Sampling) -> Sampling:
+        """Return a sampling without what the provider was found not to take."""
+        names = litellm_settings.TRANSLATED
+        left_out = [name for name in names if names[name] in self.adaptation.left_out]
+        return drop_settings(sampling, dict.fromkeys(left_out, ""))
+
+    def _plain_settings(self, request: Request) -> dict[str, object]:
+        """Return the settings that have one name in LiteLLM."""
         sampling = request.sampling
         return drop_unset(
             dict(
@@ -208,18 +240,25 @@ class LiteLLMModel(ProviderModel):
             )
         )
 
-    def _arguments(self, request: Request) -> dict[str, object]:
+    def request_body(self, request: Request) -> dict[str, object]:
+        """Return the arguments of which LiteLLM makes the JSON of a request."""
+        request = self.adaptation.request(request)
+        sampling = self._left(request.sampling)
+        asked = self._plain_settings(request) | litellm_settings.asked(self.name, sampling)
+        messages = chat_messages(request.messages)
+        settings = litellm_settings.with_seed(self.name, self.adaptation.settings(asked))
+        return {"model": self.name, "messages": messages, **settings}
+
+    def _arguments(self, body: dict[str, object]) -> dict[str, object]:
         """Return the arguments of the call."""
         import httpx
 
         return {
-            "model": self.name,
-            "messages": chat_messages(request.messages),
             "timeout": httpx.Timeout(self._timeout_s, connect=min(wire.CONNECT_S, self._timeout_s)),
             "num_retries": 0,
             "max_retries": 0,
             **drop_unset(dict(api_base=self._base)),
-            **self.request_settings(request),
+            **body,
         }
 
     async def __call__(self, request: Request) -> Reply:
@@ -230,7 +269,8 @@ class LiteLLMModel(ProviderModel):
         request.
         """
         sdk.check_request(self, request, self.name)
-        arguments = self._arguments(request)
+        sent = self.request_body(request)
+        arguments = self._arguments(sent)
         library = litellm_library()
         from openai import OpenAIError
 
@@ -243,6 +283,7 @@ class LiteLLMModel(ProviderModel):
         # have the form that it expects.
         except (OpenAIError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             fault = self._fault(error, exchange)
+            fault = self.learn_from(fault, exchange.status, exchange.body, sent)
         else:
             return self._read(answer, exchange)
         finally:

@@ -4,8 +4,9 @@ The API follows from the model's name.  The o-series and GPT-5 and later are rea
 are called through the Responses API, which serves their reasoning and takes no seed; all others,
 with the `-chat` and `-search` variants, through chat completions, which takes a seed and follows it
 as far as it can.  With Responses nothing is stored at OpenAI (`store` is false), and no summaries
-of the reasoning are requested, since OpenAI refuses them to organisations that it has not verified.
-Key: OPENAI_API_KEY; OPENAI_BASE_URL names another address.  Left out: reasoning effort, tools.
+of the reasoning are requested, since OpenAI refuses them to organisations that it has not verified:
+`extra={"reasoning": {"summary": "auto"}}` asks for them.  Key: OPENAI_API_KEY; OPENAI_BASE_URL
+names another address.  Left out: tools.
 """
 
 from __future__ import annotations
@@ -14,21 +15,37 @@ import re
 from dataclasses import replace
 
 from agents.providers import completions
+from agents.providers.chat_requests import chat_settings, merge_extra, named_schema
 from agents.providers.completions import chat_messages
 from agents.providers.faults import error_text, fault_of_status, no_text_error, stated_status
 from agents.providers.sampling import drop_unset, unsupported_among
 from agents.providers.sdk import Api, SdkModel
 from agents.providers.wire import TIMEOUT_S, Answer, Key, count, label, without_key
+from arena.images import Image
+from arena.sampling import EFFORTS
 from arena.types import Reply, Request, Sampling
 
 # Settings that neither API has.
-UNSUPPORTED_SETTINGS = ("top_k", "min_p", "choices")
+UNSUPPORTED_SETTINGS = ("top_k", "min_p", "choices", "thinking_tokens", "repetition_penalty")
 # The items of a response in which the model itself speaks.
 SPOKEN = ("message", "reasoning", None)
 REASONING = re.compile(r"(ft:)?(o\d|codex-|gpt-([5-9]|\d\d))(?!.*-(chat|search))")
 # Later versions support temperature, top_p and logprobs as long as their reasoning effort is
 # "none", the default of some: the provider decides.
 NOT_SAMPLED = re.compile(r"(ft:)?(o\d|codex-|gpt-5(-mini|-nano)?($|-\d|:)|gpt-.*-(pro|codex))")
+# The words for an effort that models are known not to have; of others the provider decides.
+LACKED_EFFORTS = (
+    (re.compile(r"(ft:)?o\d"), "none minimal xhigh max"),
+    (re.compile(r"(ft:)?gpt-5(-mini|-nano)?($|-\d|:)"), "none xhigh max"),
+    (re.compile(r"(ft:)?gpt-5\.1(?!-codex)"), "minimal xhigh max"),
+    (re.compile(r"(ft:)?gpt-5\.[2-9]"), "minimal"),
+    (re.compile(r"(ft:)?gpt-6-astra"), "none minimal"),
+)
+NO_REASONING = re.compile(r"(ft:)?(chatgpt|gpt-3|gpt-4|gpt-.*-(chat|search)|davinci|babbage)")
+# Structured outputs came with gpt-4o.
+NO_SCHEMA = re.compile(r"(ft:)?(gpt-3|gpt-4($|-)|davinci|babbage)")
+# Models that read text alone.
+NO_IMAGES = re.compile(r"(ft:)?(gpt-3|gpt-4($|-0|-32k)|o1-(mini|preview)|o3-mini|davinci|babbage)")
 
 
 def openai_model(model: str, *, timeout_s: float = TIMEOUT_S) -> SdkModel:
@@ -38,7 +55,12 @@ def openai_model(model: str, *, timeout_s: float = TIMEOUT_S) -> SdkModel:
     missing, or the address in OPENAI_BASE_URL is not usable.
     """
     reasons = REASONING.match(model) is not None
-    abilities = {"seed": not reasons, "logprobs": NOT_SAMPLED.match(model) is None}
+    abilities = {
+        "seed": not reasons,
+        "logprobs": NOT_SAMPLED.match(model) is None,
+        "response_schema": NO_SCHEMA.match(model) is None,
+        "images": NO_IMAGES.match(model) is None,
+    }
     return SdkModel(
         f"openai/{model}",
         model,
@@ -48,31 +70,18 @@ def openai_model(model: str, *, timeout_s: float = TIMEOUT_S) -> SdkModel:
     )
 
 
-def chat_settings(request: Request) -> dict[str, object]:
-    """Return the settings of a chat completion."""
-    sampling = request.sampling
-    return drop_unset(
-        dict(
-            seed=request.seed,
-            temperature=sampling.temperature,
-            top_p=sampling.top_p,
-            max_completion_tokens=sampling.max_tokens,
-            stop=list(sampling.stop) or None,
-            logprobs=None if sampling.logprobs is None else True,
-            top_logprobs=sampling.logprobs,
-        )
-    )
-
-
-def chat_arguments(model: str, request: Request, settings: dict[str, object]) -> dict[str, object]:
-    """Return the arguments of a chat completion."""
+def chat_body(model: str, request: Request, settings: dict[str, object]) -> dict[str, object]:
+    """Return the JSON of a chat completion."""
     return {"model": model, "messages": chat_messages(request.messages), **settings}
 
 
-def response_settings(request: Request) -> dict[str, object]:
+def response_settings(model: str, request: Request) -> dict[str, object]:
     """Return the settings of a response; unsupported ones were refused or dropped before."""
     sampling = request.sampling
-    return drop_unset(
+    effort = sampling.reasoning_effort
+    schema = sampling.response_schema
+    form = None if schema is None else {"type": "json_schema", **named_schema(schema)}
+    settings = drop_unset(
         dict(
             store=False,
             temperature=sampling.temperature,
@@ -80,30 +89,56 @@ def response_settings(request: Request) -> dict[str, object]:
             max_output_tokens=sampling.max_tokens,
             top_logprobs=sampling.logprobs,
             include=None if sampling.logprobs is None else ["message.output_text.logprobs"],
+            reasoning=None if effort is None else {"effort": effort},
+            text=None if form is None else {"format": form},
         )
     )
+    return merge_extra(settings, sampling)
 
 
-def response_arguments(
-    model: str, request: Request, settings: dict[str, object]
-) -> dict[str, object]:
-    """Return the arguments of a response."""
-    return {"model": model, "input": chat_messages(request.messages), **settings}
+def response_body(model: str, request: Request, settings: dict[str, object]) -> dict[str, object]:
+    """Return the JSON of a response."""
+    messages = chat_messages(request.messages, response_image, "input_text")
+    return {"model": model, "input": messages, **settings}
 
 
-def unsupported_settings(model: str, sampling: Sampling) -> dict[str, str]:
+def response_image(image: Image) -> dict[str, object]:
+    """Return an image as a part of a message of the Responses API."""
+    return {"type": "input_image", "image_url": image.data_uri}
+
+
+def unsupported_by_chat(model: str, sampling: Sampling) -> dict[str, str]:
+    """Return the reason for each setting that chat completions of a model do not support."""
+    reasons = unsupported_among(sampling, *UNSUPPORTED_SETTINGS)
+    if sampling.reasoning_effort is not None and NO_REASONING.match(model):
+        reasons["reasoning_effort"] = f"{model} does not reason before it speaks"
+    if sampling.response_schema is not None and NO_SCHEMA.match(model):
+        reasons["response_schema"] = f"{model} keeps to no schema"
+    return reasons
+
+
+def unsupported_by_responses(model: str, sampling: Sampling) -> dict[str, str]:
     """Return the reason for each setting that a reasoning model does not support.
 
-    No reasoning model supports stop words; the first ones support neither temperature nor top_p nor
-    logprobs.
+    No reasoning model supports stop words or penalties; the first ones support neither temperature
+    nor top_p nor logprobs, and each model some words for its effort.
     """
     reasons = unsupported_among(sampling, *UNSUPPORTED_SETTINGS)
-    if sampling.stop:
-        reasons["stop"] = f"{model} is asked through the Responses API, which takes no stop words"
+    for name in ("stop", "presence_penalty", "frequency_penalty"):
+        if getattr(sampling, name) not in (None, ()):
+            words = "stop words" if name == "stop" else name
+            reasons[name] = f"{model} is asked through the Responses API, which takes no {words}"
     if NOT_SAMPLED.match(model):
         names = unsupported_among(sampling, "temperature", "top_p", "logprobs")
         why = "is a reasoning model, which takes neither temperature nor top_p nor logprobs"
         reasons |= dict.fromkeys(names, f"{model} {why}")
+    effort = sampling.reasoning_effort
+    lacks = next((words for names, words in LACKED_EFFORTS if names.match(model)), "").split()
+    if effort in lacks:
+        others = ", ".join(word for word in EFFORTS if word not in lacks)
+        reasons["reasoning_effort"] = (
+            f"{model} takes no reasoning_effort {effort!r}, but may take {others}"
+        )
     return reasons
 
 
@@ -188,17 +223,19 @@ CHAT = Api(
     client="AsyncOpenAI",
     resource="chat.completions",
     address="https://api.openai.com/v1",
-    settings=chat_settings,
-    arguments=chat_arguments,
+    settings=lambda model, request: chat_settings(request, limit="max_completion_tokens"),
+    body=chat_body,
+    parameters=("model", "messages"),
     read=completions.read_reply,
-    unsupported_settings=lambda model, sampling: unsupported_among(sampling, *UNSUPPORTED_SETTINGS),
+    unsupported_settings=unsupported_by_chat,
     max_temperature=2,
 )
 RESPONSES = replace(
     CHAT,
     resource="responses",
     settings=response_settings,
-    arguments=response_arguments,
+    body=response_body,
+    parameters=("model", "input"),
     read=read_response,
-    unsupported_settings=unsupported_settings,
+    unsupported_settings=unsupported_by_responses,
 )

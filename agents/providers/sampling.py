@@ -139,17 +139,25 @@ def drop_settings(sampling: Sampling, reasons: Mapping[str, str]) -> Sampling:
 
 
 class ProviderModel(BaseModel):
-    """A model of a provider, which is not asked with settings that it is known not to support."""
+    """A model of a provider, which is not asked with settings that it is known not to support.
 
+    `drop_unsupported`: whether settings that only its provider knows may be left out once refused.
+    """
+
+    drop_unsupported = False
     max_temperature = float("inf")
 
     def unsupported_settings(self, sampling: Sampling) -> dict[str, str]:
         """Return the reason for each setting that is known not to be supported."""
         return unsupported_among(sampling, "choices")
 
+    def wrong_value(self, sampling: Sampling) -> str | None:
+        """Return why a value cannot be sent to this model, whatever may be left out, else None."""
+        return out_of_range(sampling, max_temperature=self.max_temperature)
+
     def unsupported_reason(self, sampling: Sampling) -> str | None:
         """Return why the model does not support the sampling; None if it does, as far as known."""
-        wrong = out_of_range(sampling, max_temperature=self.max_temperature)
+        wrong = self.wrong_value(sampling)
         return wrong or unsupported_message(self.unsupported_settings(sampling))
 
     def supported_sampling(self, sampling: Sampling) -> Sampling:

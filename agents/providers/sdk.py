@@ -23,9 +23,9 @@ from urllib.parse import urlsplit
 
 from agents.providers import wire
 from agents.providers.addresses import address_in, key_in
+from agents.providers.api_model import ApiModel
 from agents.providers.faults import read_fault, too_long_error
 from agents.providers.prices import limit_longest_reply, price_of_reference
-from agents.providers.sampling import ProviderModel
 from arena.errors import BadReplyError, ModelError, RefusedError, StudyError, UnreachableError
 from arena.types import Model, Reply, Request, Sampling
 
@@ -42,22 +42,25 @@ class Reader(Protocol):
 class Api:
     """One API of one SDK.
 
-    `client` and `resource` are names in the package.  `settings` returns the settings besides model
-    and messages, under the API's names, and `arguments` the arguments of the resource's `create`
-    with them.  `unsupported_settings` returns the reason for each setting that a model is known not
-    to support.  `max_temperature` is the highest temperature, `longest_reply` the tokens of a reply
-    at most if the sampling has no limit.
+    `client` and `resource` are names in the package.  `settings` returns the settings of a model
+    besides its name and the messages, under the API's names, and `body` the whole JSON of a request
+    with them, of which `parameters` are arguments of the resource's `create`.
+    `unsupported_settings` returns the reason for each setting that a model is known not to support,
+    `wrong_value` why a value cannot be sent to it.  `max_temperature` is the highest temperature,
+    `longest_reply` the tokens of a reply at most if the sampling has no limit.
     """
 
     package: str
     client: str
     resource: str
     address: str
-    settings: Callable[[Request], dict[str, object]]
-    arguments: Callable[[str, Request, dict[str, object]], dict[str, object]]
+    settings: Callable[[str, Request], dict[str, object]]
+    body: Callable[[str, Request, dict[str, object]], dict[str, object]]
+    parameters: tuple[str, ...]
     read: Reader
     unsupported_settings: Callable[[str, Sampling], dict[str, str]]
     max_temperature: float
+    wrong_value: Callable[[str, Sampling], str | None] = lambda model, sampling: None
     longest_reply: int | None = None
 
     @property
@@ -146,7 +149,7 @@ def transport_error(
     )
 
 
-class SdkModel(ProviderModel):
+class SdkModel(ApiModel):
     """A model of a provider, called through its SDK.
 
     `name` is the reference, `model` the provider's name for it.  `timeout_s` > 0 is the longest
@@ -197,9 +200,24 @@ class SdkModel(ProviderModel):
         """Return the reason for each setting that the model is known not to support."""
         return self._api.unsupported_settings(self._model, sampling)
 
-    def request_settings(self, request: Request) -> dict[str, object]:
+    def wrong_value(self, sampling: Sampling) -> str | None:
+        """Return why a value cannot be sent to the model, whatever may be left out, else None."""
+        return super().wrong_value(sampling) or self._api.wrong_value(self._model, sampling)
+
+    def own_settings(self, request: Request) -> dict[str, object]:
         """Return the settings besides model and messages, under the provider's names."""
-        return self._api.settings(request)
+        return self._api.settings(self._model, request)
+
+    def make_body(self, request: Request, settings: dict[str, object]) -> dict[str, object]:
+        """Return the JSON of a request with these settings."""
+        return self._api.body(self._model, request, settings)
+
+    def _arguments(self, body: dict[str, object]) -> dict[str, object]:
+        """Return a body as arguments of the SDK."""
+        given = {name: body[name] for name in self._api.parameters}
+        # The SDKs lack parameters for some settings, each version for others.
+        rest = {name: value for name, value in body.items() if name not in given}
+        return given | ({"extra_body": rest} if rest else {})
 
     def _client(self) -> Any:
         """Return the SDK's client of the running loop; loops cannot share connections."""
@@ -232,7 +250,8 @@ class SdkModel(ProviderModel):
         that were sent.
         """
         check_request(self, request, self._endpoint)
-        arguments = self._api.arguments(self._model, request, self.request_settings(request))
+        sent = self.request_body(request)
+        arguments = self._arguments(sent)
         sdk, http = import_sdk(self._api.package)
         # The SDKs import an API when it is first used, which must not count against the call.
         create = self._create(self._client())
@@ -244,14 +263,16 @@ class SdkModel(ProviderModel):
                     response.http_response.aiter_bytes(), wire.MAX_REPLY_BYTES
                 )
         except sdk.APIStatusError as error:
+            body = error.response.content[: wire.READ_ERROR_BYTES]
             fault = read_fault(
                 error.response.status_code,
                 error.response.headers,
-                error.response.content[: wire.READ_ERROR_BYTES],
+                body,
                 endpoint=self._endpoint,
                 key=self._key,
                 variable=self._api.key_variable,
             )
+            fault = self.learn_from(fault, error.response.status_code, body, sent)
         except (sdk.APIError, http.HTTPError, OSError) as error:
             fault = transport_error(
                 self._endpoint, error, timeout_s=self._timeout_s, key=self._key, http_status=status

@@ -26,6 +26,7 @@ from arena.calls.secrets import without_secrets
 from arena.errors import (
     ModelError,
     RateLimitedError,
+    RefusedSettingError,
     UnreachableError,
     UnreadableError,
     error_kind,
@@ -276,6 +277,8 @@ async def send_once(entry: LedgerEntry, attempts: Attempts) -> tuple[Reply, byte
         run.stats.failed_calls += not isinstance(error, asyncio.CancelledError)
         if isinstance(error, ModelError):
             reply = error.reply
+        if isinstance(error, RefusedSettingError) and error.note not in run.stats.notes:
+            run.stats.notes.append(error.note)
             run.stats.probes.note_failure(model, error)
         if isinstance(error, RateLimitedError):
             run.rate_limiter.slow_down(slot)

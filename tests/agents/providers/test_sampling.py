@@ -211,13 +211,15 @@ async def test_a_model_that_is_asked_without_an_agent_refuses_what_is_out_of_ran
 
 
 ABILITIES = {
-    HTTP: {"seed", "logprobs"},
-    GPT_4: {"seed", "logprobs"},
-    GPT_5: set(),
-    "openai/gpt-5.2": {"logprobs"},
-    CLAUDE: {"prefill"},
-    GEMINI: {"seed", "logprobs"},
-    "sim/even": {"seed", "same seed, same reply"},
+    HTTP: {"seed", "logprobs", "images", "response_schema"},
+    GPT_4: {"seed", "logprobs", "images", "response_schema"},
+    GPT_5: {"images", "response_schema"},
+    "openai/gpt-5.2": {"logprobs", "images", "response_schema"},
+    "openai/gpt-3.5-turbo": {"seed", "logprobs"},
+    CLAUDE: {"prefill", "images", "response_schema"},
+    "anthropic/claude-opus-4-1": {"prefill", "images"},
+    GEMINI: {"seed", "logprobs", "images", "response_schema"},
+    "sim/even": {"seed", "same seed, same reply", "images"},
 }
 
 

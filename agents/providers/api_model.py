@@ -1,0 +1,80 @@
+"""Build the requests of a model behind an API, and learn from its provider what it does not take.
+
+A model has one function from a request to the body that is sent, without network, so that a batch
+holds the same requests as single calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from agents.providers.chat_requests import extra_clash
+from agents.providers.refused_settings import Adaptation, describe, find_refused, remedy
+from agents.providers.sampling import ProviderModel
+from arena.errors import ModelError, RefusedError, RefusedSettingError
+from arena.sampling import JsonObject, Sampling
+from arena.types import Place, Request
+
+NOWHERE = Place("", "", 0, 0, "", 0)
+
+
+class ApiModel(ProviderModel):
+    """A model behind an API.
+
+    Derived classes say which settings a request has (`own_settings`) and how its body is made
+    (`make_body`).  `adaptation` is what its provider has been found not to take.
+    """
+
+    name: str
+    adaptation = Adaptation()
+
+    def own_settings(self, request: Request) -> dict[str, object]:
+        """Return the settings of a request besides model and messages, in the provider's words."""
+        raise NotImplementedError
+
+    def make_body(self, request: Request, settings: dict[str, object]) -> dict[str, object]:
+        """Return the body of a request with these settings."""
+        raise NotImplementedError
+
+    def request_settings(self, request: Request) -> dict[str, object]:
+        """Return the settings that are sent besides model and messages, in the provider's words."""
+        settings = self.adaptation.settings(self.own_settings(request))
+        if self.adaptation.folds_system:
+            settings["system"] = "in the first user message"
+        return settings
+
+    def request_body(self, request: Request) -> dict[str, object]:
+        """Return the JSON of a request as it is sent."""
+        settings = self.adaptation.settings(self.own_settings(request))
+        return self.make_body(self.adaptation.request(request), settings)
+
+    def wrong_value(self, sampling: Sampling) -> str | None:
+        """Return why a value cannot be sent, or why `extra` cannot go beside the others."""
+        wrong = super().wrong_value(sampling)
+        if wrong is None and isinstance(sampling.extra, JsonObject):
+            plain = Request((), replace(sampling, extra=None), 0, NOWHERE)
+            wrong = extra_clash(self.own_settings(plain), sampling.extra)
+        return wrong
+
+    def learn_from(
+        self, fault: ModelError, status: int | None, answer: bytes, sent: Mapping[str, object]
+    ) -> ModelError:
+        """Return the error for a fault, after a look at what the provider did not take.
+
+        `sent` is the body of the request.  If the answer names a setting that may be left out,
+        later requests are sent without it, and the error says that another attempt is worth it.
+        """
+        if type(fault) is not RefusedError or status is None:
+            return fault
+        refused = find_refused(status, answer, sent)
+        if refused is None:
+            return fault
+        if not self.drop_unsupported:
+            return RefusedError(f"{fault}; {remedy(refused)}", http_status=status)
+        # Calls that were sent at the same time learn the same thing.
+        self.adaptation = self.adaptation.after(refused)
+        done = describe(refused)
+        return RefusedSettingError(
+            f"{fault}; {done}", note=f"{self.name} refused {refused}: {done}", http_status=status
+        )

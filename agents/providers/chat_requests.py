@@ -1,0 +1,122 @@
+"""Write the settings of a request in the words of chat completions, and merge a user's own words.
+
+Pure functions: the same request has the same body, whether it is sent alone or within a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from agents.providers.sampling import drop_unset
+from arena.sampling import JsonObject, Sampling, thaw
+from arena.types import Request
+
+# The name that OpenAI asks for; nobody reads it.
+SCHEMA_NAME = "reply"
+# A lane sends these itself, and could not read the reply to others.
+OWN_FIELDS = ("model", "messages", "input", "system", "seed", "stream", "n", "contents")
+
+
+def chat_settings(request: Request, *, limit: str = "max_tokens") -> dict[str, object]:
+    """Return the settings of a chat completion besides model and messages.
+
+    The names are OpenAI's, and those of vLLM and SGLang for what OpenAI does not have.  What the
+    sampling leaves open is left out, so that the server's own settings apply.  `limit` is the name
+    of the limit of tokens.
+    """
+    sampling = request.sampling
+    schema = sampling.response_schema
+    settings = drop_unset(
+        {
+            "seed": request.seed,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            limit: sampling.max_tokens,
+            "top_k": sampling.top_k,
+            "min_p": sampling.min_p,
+            "stop": list(sampling.stop) or None,
+            "logprobs": None if sampling.logprobs is None else True,
+            "top_logprobs": sampling.logprobs,
+            "reasoning_effort": sampling.reasoning_effort,
+            "thinking_token_budget": sampling.thinking_tokens,
+            "response_format": None if schema is None else response_format(schema),
+            "presence_penalty": sampling.presence_penalty,
+            "frequency_penalty": sampling.frequency_penalty,
+            "repetition_penalty": sampling.repetition_penalty,
+        }
+    )
+    return merge_extra(settings, sampling)
+
+
+def response_format(schema: Mapping[str, object]) -> dict[str, object]:
+    """Return a schema as chat completions take it."""
+    return {"type": "json_schema", "json_schema": named_schema(schema)}
+
+
+def named_schema(schema: Mapping[str, object]) -> dict[str, object]:
+    """Return a schema with OpenAI's name for it, and whether a reply is held to it strictly.
+
+    OpenAI refuses `strict` for a schema that leaves a property open or optional.
+    """
+    return {"name": SCHEMA_NAME, "schema": thaw(schema), "strict": is_strict(schema)}
+
+
+def is_strict(schema: object) -> bool:
+    """Return whether every object in a schema has all its properties required, and no others."""
+    if isinstance(schema, list | tuple):
+        return all(map(is_strict, schema))
+    if not isinstance(schema, Mapping):
+        return True
+    properties = schema.get("properties")
+    required = schema.get("required", ())
+    if schema.get("type") == "object" or isinstance(properties, Mapping):
+        names = set(properties) if isinstance(properties, Mapping) else set()
+        listed = set(required) if isinstance(required, list | tuple) else set()
+        if schema.get("additionalProperties") is not False or names != listed:
+            return False
+    return all(map(is_strict, schema.values()))
+
+
+def merge_extra(settings: dict[str, object], sampling: Sampling) -> dict[str, object]:
+    """Return settings with the ones in `extra`; an object in both has the names of both."""
+    return settings if sampling.extra is None else merge(settings, sampling.extra)
+
+
+def merge(first: Mapping[str, object], second: Mapping[str, object]) -> dict[str, object]:
+    """Return two JSON objects as one; in a clash the second wins."""
+    merged = dict(first)
+    for name, value in second.items():
+        mine = merged.get(name)
+        both = isinstance(mine, Mapping) and isinstance(value, Mapping)
+        merged[name] = merge(mine, value) if both else thaw(value)  # type: ignore[arg-type]
+    return merged
+
+
+def clashes(first: Mapping[str, object], second: Mapping[str, object]) -> Iterator[str]:
+    """Yield the names that two JSON objects both set, of inner ones with a dot."""
+    for name, value in second.items():
+        if name in first:
+            mine = first[name]
+            if isinstance(mine, Mapping) and isinstance(value, Mapping):
+                yield from (f"{name}.{inner}" for inner in clashes(mine, value))
+            else:
+                yield name
+
+
+def extra_clash(settings: Mapping[str, object], extra: JsonObject) -> str | None:
+    """Return why `extra` cannot go beside these settings, None if it can.
+
+    `settings` are those that the lane sends for the rest of the sampling.
+    """
+    own = set(Sampling.__dataclass_fields__) - {"extra"}
+    for name in extra:
+        if name in own:
+            return (
+                f"extra holds {name!r}, which is a setting of its own: write Sampling({name}=...)"
+            )
+        if name in OWN_FIELDS:
+            return f"extra holds {name!r}, which the arena sends itself; leave it out"
+    twice = next(clashes(settings, extra), None)
+    if twice is None:
+        return None
+    return f"extra holds {twice!r}, which another setting says already; write it once"
