@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import re
 import sys
 import typing
 from collections.abc import Sequence
@@ -192,7 +193,8 @@ def study_arguments(
         origins = {typing.get_origin(part) for part in (kind, *typing.get_args(kind))}
         value: object = text
         if origins & {list, tuple}:
-            value = [part for part in text.split(",") if part]
+            # A reference may have several addresses between commas.
+            value = [part for part in re.split(r",(?!https?://)", text) if part]
         try:
             values[key] = TypeAdapter(kind).validate_python(value)
         except ValidationError as error:

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from agents.providers.completions import read_reply, stated_cost, token_choices
 from agents.providers.faults import read_fault, retry_after_seconds
-from agents.providers.http import HttpModel, http_model, key_for
+from agents.providers.http import HttpModel, http_model
+from agents.providers.http_server import key_for
 from arena.errors import (
     BadReplyError,
     ContextOverflowError,

@@ -44,6 +44,7 @@ async def statuses(arena: Arena) -> dict[Any, Any]:
     return dict(arena.sql("select status, count(*) from episodes group by all").rows)
 
 
+@pytest.mark.slow
 async def test_calls_to_a_server_that_restarts_are_held_and_others_go_on(tmp_path: Path) -> None:
     others_done = asyncio.Event()
     other: list[int] = []
