@@ -8,6 +8,7 @@ process dies at, the next one finds each batch by its id or its key.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -27,12 +28,15 @@ CallPlace = tuple[str, str, int, int]
 # States of ours, for batches that the provider knows nothing of any more.
 NEVER_CREATED = "never created"
 FORGOTTEN = "forgotten"
-OPEN_CALLS = """
+COLUMNS = """
     select c.batch, c.episode, c.seat, c.step, c.ask, c.run, c.attempt, c.started_at,
            c.sent::varchar as sent, c.worst_usd
-    from calls c join plays p using (episode)
-    where p.study = $study and c.status = 'unknown' and c.batch is not null
 """
+OPEN_CALLS = f"""
+    {COLUMNS} from calls c join plays p using (episode)
+    where p.study = ? and c.status = 'unknown' and c.batch is not null
+"""
+OPEN_CALLS_OF_BATCH = f"{COLUMNS} from calls c where c.batch = ? and c.status = 'unknown'"
 KNOWN_BATCHES = "select batch, model, lines, planned_at, provider_id, state from batches"
 
 
@@ -83,7 +87,7 @@ class StoredBatch:
 def load_open_batches(path: Path, study: str) -> list[StoredBatch]:
     """Return the batches of a study that have calls without an outcome, oldest first."""
     with open_live(path, ("batches", "calls")) as con:
-        rows = read_result(con, OPEN_CALLS, {"study": study}).dicts()
+        rows = read_result(con, OPEN_CALLS, [study]).dicts()
         if not rows:
             return []
         known = {row["batch"]: row for row in read_result(con, KNOWN_BATCHES).dicts()}
@@ -99,12 +103,18 @@ def load_open_batches(path: Path, study: str) -> list[StoredBatch]:
                 plan.get("planned_at"),
                 plan.get("provider_id"),
             )
-        place = row["episode"], row["seat"], row["step"], row["ask"]
-        columns = {name: value for name, value in row.items() if value is not None}
-        if "sent" in columns:
-            columns["sent"] = orjson.loads(columns["sent"])
-        batches[key].calls[place] = OpenCall(place, columns, row["worst_usd"])
+        call = open_call(row)
+        batches[key].calls[call.place] = call
     return sorted(batches.values(), key=lambda batch: (batch.planned_at or datetime.min, batch.key))
+
+
+def open_call(row: Mapping[str, Any]) -> OpenCall:
+    """Return the call in a row of these queries."""
+    columns = {name: value for name, value in row.items() if value is not None}
+    if "sent" in columns:
+        columns["sent"] = orjson.loads(columns["sent"])
+    place = row["episode"], row["seat"], row["step"], row["ask"]
+    return OpenCall(place, columns, row["worst_usd"])
 
 
 def plan_line(key: str, run: str, study: str, model: str, lines: list[bytes]) -> bytes:
