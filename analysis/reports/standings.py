@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isnan, nan
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 
+from analysis.read.controls import PLAIN, read_controls
 from analysis.read.debates import SIDES
 from analysis.read.selection import ALL, By, Chosen, Selection
 from analysis.read.verdicts import RELATIONS, Verdicts, read_verdicts
@@ -221,9 +222,14 @@ def study_standings(
 
     `jury` names a judging study whose verdicts alone count; with `exclude_related` judges do not
     decide debates in which they or a model of their family took part.  `selection` chooses the
-    debates, and says who counts as one contestant.  Raises StudyError without
+    debates, and says who counts as one contestant; where it names no arms, control arms of a debate
+    are left out, as in the report's headlines.  Raises StudyError without
     verdicts, naming the studies that have some, and StoreError if the store cannot be read.
     """
+    if not selection.arms:
+        controlled = read_controls(path, [study], selection).get(study)
+        plain = [arm.arm for arm in controlled.arms if arm.role == PLAIN] if controlled else []
+        selection = replace(selection, arms=tuple(plain))
     verdicts = read_verdicts(path, study, jury, selection)
     # Judges are described by all their votes, also by those that do not decide who won.
     every = verdicts.votes
