@@ -7,30 +7,51 @@ playing and is loaded when it is first asked for.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import agents
 from arena.errors import StudyError
 from arena.play import run
 from arena.play.reread import RereadSummary, Watch, reread
 from arena.play.stored_plays import Sources
 from arena.store.connection import show_leftovers
 from arena.store.database import select_rows
+from arena.studies.lineups import agents_in
 from arena.studies.study import Protocol, Study, protocol_name
+from arena.text import utc_now
 from arena.tournaments.stored_debates import stored_debates
+from arena.tournaments.stored_requests import stored_requests
 from arena.tournaments.stored_thoughts import stored_thoughts
-from arena.types import Subject
+from arena.types import Model, Subject
 from protocols import named
+from protocols.recheck import recheck_of
 
 if TYPE_CHECKING:
     from analysis.figures.figure import Figure
     from analysis.read.selection import By
     from analysis.reports.ballots import VoteStandings
     from analysis.reports.debates import StudyReport
+    from analysis.reports.rechecks import RecheckFinding
     from analysis.reports.report import Report
     from analysis.reports.standings import Standings
 
+MOST_RECHECK_CALLS = 10_000
+# The last one first; a run that was stopped leaves episodes that it planned.
+RECHECKS = """
+    with ended as (
+        select p.study, count(*) filter (s.episode is not null) as ended,
+               max(count(*)) over (partition by p.study) as most
+        from plays p left join (select distinct episode from statuses) s using (episode)
+        where p.protocol = 'recheck' group by p.study, p.arm),
+    planned as (
+        select study, arg_max(planned, started_at) as planned, max(started_at) as at
+        from runs group by study)
+    select study, max(e.most)::bigint, sum(e.ended) < any_value(p.planned)
+    from ended e join planned p using (study) where starts_with(study, ?)
+    group by study, p.at order by p.at desc
+"""
 STUDIES = "select study from studies order by created_at, study"
 
 
@@ -146,6 +167,61 @@ class Arena(run.Arena):
         sources = sources_of(self.path, given)
         return reread(self.path, name_of(study), sources, watch=watch)
 
+    def recheck_study(
+        self,
+        study: Study | str,
+        *,
+        calls: int = 200,
+        models: Mapping[str, Model] = run.NOTHING,
+        only: Sequence[str] = (),
+        studies: Sequence[Study] = (),
+    ) -> Study:
+        """Return the study that asks stored requests of a study again, `calls` of each model.
+
+        Play it with `run` or estimate it with `dry_run`, as any study; `recheck` does all of it.
+        A recheck that has not come to its end, or was begun today, is continued.  `models` are
+        those to ask, by the names that the study has for them; others are those of `study` and
+        `studies`, or what the name stands for today.  `only` names models; the others are not
+        asked.  Raises StudyError if nothing can be asked again.
+        """
+        if not 1 <= calls <= MOST_RECHECK_CALLS:
+            raise StudyError(f"a recheck has 1 to {MOST_RECHECK_CALLS:,} calls a model: {calls}")
+        given = (*studies, *([study] if isinstance(study, Study) else []))
+        of = study.name if isinstance(study, Study) else study
+        name, begun = next_recheck(self.path, of)
+        requests = stored_requests(self.path, of, max(calls, begun), sources_of(self.path, given))
+        asked = {who.model for who in requests.by_speaker}
+        if unknown := sorted({*only, *models} - asked):
+            raise StudyError(
+                f"{of!r} has no request of {unknown[0]} to ask again;"
+                f" it has some of {', '.join(sorted(asked)) or 'no model'}"
+            )
+        chosen = asked & set(only) if only else asked
+        return recheck_of(name, requests, recheck_models(chosen, models, given))
+
+    def recheck(
+        self,
+        study: Study | str,
+        *,
+        calls: int = 200,
+        models: Mapping[str, Model] = run.NOTHING,
+        only: Sequence[str] = (),
+        studies: Sequence[Study] = (),
+    ) -> list[RecheckFinding]:
+        """Ask stored requests again, and return of each model whether it replies as it did.
+
+            arena.recheck("panel", calls=200)[0].verdict
+
+        The calls are a study of their own, with this arena's budget, limits and prices; nothing is
+        written into the study that is rechecked.  Parameters and errors are those of
+        `recheck_study`.
+        """
+        from analysis.reports.rechecks import recheck_findings
+
+        again = self.recheck_study(study, calls=calls, models=models, only=only, studies=studies)
+        self.run(again)
+        return recheck_findings(self.path, name_of(study), recheck=again.name, with_power=True)
+
     def _only_study(self) -> str:
         """Return the name of the only study.  Raises StudyError if there are several, or none."""
         names = [name for (name,) in select_rows(self.path, STUDIES).rows]
@@ -168,6 +244,8 @@ def sources_of(path: Path, studies: Sequence[Study]) -> Sources:
     studies_of = dict(select_rows(path, judged).rows)
 
     def protocol_of(study: str, name: str) -> Protocol:
+        if name == "recheck":
+            raise StudyError("it is part of a recheck, whose replies are read beside stored ones")
         if (study, name) in found:
             return found[study, name]
         try:
@@ -192,6 +270,47 @@ def sources_of(path: Path, studies: Sequence[Study]) -> Sources:
 
     graders = {study.name: study.grader for study in studies if study.grader is not None}
     return Sources(protocol_of, subject_of, graders)
+
+
+def next_recheck(path: Path, study: str) -> tuple[str, int]:
+    """Return the name of the recheck to play now, and how many calls a model it has already.
+
+    It is the last one if that is not through or of today, else a new one, named by the day.
+    """
+    today = f"{study} rechecked {utc_now():%Y-%m-%d}"
+    rows = select_rows(path, RECHECKS, [f"{study} rechecked "]).rows
+    for name, begun, is_open in rows:
+        if is_open or name == today:
+            return str(name), int(begun)
+    return today, 0
+
+
+def recheck_models(
+    wanted: Collection[str], given: Mapping[str, Model], studies: Sequence[Study]
+) -> dict[str, Model]:
+    """Return the models to ask again, by the names that a study has for them.
+
+    Raises StudyError for one that cannot be asked by its name alone.
+    """
+    seated = {
+        agent.model.name: agent.model
+        for study in studies
+        for arm in study.arms
+        for lineup in arm.lineups
+        for agent in agents_in(lineup)
+    }
+    found = {}
+    for name in sorted(wanted):
+        model = given.get(name) or seated.get(name)
+        try:
+            found[name] = model or agents.model(name)
+        except StudyError as error:
+            raise StudyError(
+                f"{name} cannot be asked by its name alone; name the study's file, or where it is:"
+                f" --model {shlex.quote(f'{name}=REFERENCE')}; or leave it out: --only MODEL"
+                f" ({error})"
+            ) from error
+    return found
 
 
 def names(given: Sequence[str]) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ HOME = {
     "leap_segmented": "protocols.leap_segmented",
     "moa": "protocols.moa",
     "private_reasoning": "protocols.private_reasoning",
+    "recheck": "protocols.recheck",
     "self_aggregation": "protocols.self_aggregation",
     "self_agreement": "protocols.self_agreement",
     "self_consistency": "protocols.self_consistency",

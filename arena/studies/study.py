@@ -40,13 +40,15 @@ class Arm:
     """One condition of a study: a protocol, who sits where in it, and its options.
 
     A lineup gives an agent to each seat, {"solver": agent}, and a list of agents to a last seat
-    that takes any number of them (arena/studies/lineups.py).
+    that takes any number of them (arena/studies/lineups.py).  `subjects` are those of the study's
+    subjects that this arm plays; None: all of them.
     """
 
     label: str
     protocol: Protocol
     lineups: Iterable[Lineup]
     options: Options = field(default_factory=dict)
+    subjects: Sequence[Subject] | None = None
 
     def __post_init__(self) -> None:
         # Pairings are generators, which can be read only once, but a study is played many times.
@@ -86,14 +88,13 @@ class Study:
     def _counts(self) -> str:
         """Return the arms, subjects, repeats and episodes of a sound study, counted."""
         lineups = sum(len(tuple(arm.lineups)) for arm in self.arms)
-        episodes = lineups * len(self.subjects) * self.repeats
         parts = [
             pluralize(len(self.arms), "arm"),
             pluralize(len(self.subjects), "subject"),
             pluralize(lineups, "lineup"),
             *([pluralize(self.repeats, "repeat")] if self.repeats > 1 else []),
         ]
-        return f"{', '.join(parts)}: {pluralize(episodes, 'episode')}"
+        return f"{', '.join(parts)}: {pluralize(count_episodes(self), 'episode')}"
 
     def _repr_html_(self) -> str:
         """Return the arms as an HTML table, all text escaped."""
@@ -190,7 +191,7 @@ def plays(study: Study) -> list[Play]:
         )
         for repeat in range(study.repeats)
         for arm, versions, lineups in arms
-        for row, subject in enumerate(study.subjects)
+        for row, subject in enumerate(subjects_of(arm, study))
         for column, (lineup, identities) in enumerate(lineups)
         for options in [versions[(repeat + row + column) % len(versions)]]
     ]
@@ -249,10 +250,21 @@ def check_shape(study: Study) -> None:
         raise StudyError(f"study {study.name!r} has several arms labelled {label!r}")
 
 
+def subjects_of(arm: Arm, study: Study) -> Sequence[Subject]:
+    """Return the subjects that an arm of a study plays."""
+    return study.subjects if arm.subjects is None else arm.subjects
+
+
+def count_episodes(study: Study) -> int:
+    """Return how many episodes a study has."""
+    return study.repeats * sum(
+        len(tuple(arm.lineups)) * len(subjects_of(arm, study)) for arm in study.arms
+    )
+
+
 def check_size(study: Study) -> None:
     """Raise StudyError for a study with more episodes than can be planned."""
-    lineups = sum(len(tuple(arm.lineups)) for arm in study.arms)
-    episodes = lineups * len(study.subjects) * study.repeats
+    episodes = count_episodes(study)
     if episodes > MOST_EPISODES:
         raise StudyError(
             f"study {study.name!r} has {episodes:.3g} episodes, and {MOST_EPISODES:,} can be"
