@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from agents.providers.chat_requests import merge_extra
+from agents.providers.anthropic_batches import AnthropicBatches
 from agents.providers.completions import chat_messages, content_words, objects_in, parse_answer
 from agents.providers.faults import no_text_error
 from agents.providers.sampling import drop_settings, drop_unset, out_of, unsupported_among
@@ -262,4 +263,5 @@ MESSAGES = Api(
     max_temperature=1,
     wrong_value=wrong_value,
     longest_reply=MAX_TOKENS,
+    batches=AnthropicBatches,
 )

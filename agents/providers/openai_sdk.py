@@ -17,6 +17,7 @@ from dataclasses import replace
 from agents.providers import completions
 from agents.providers.chat_requests import chat_settings, merge_extra, named_schema
 from agents.providers.completions import chat_messages
+from agents.providers.batch_endpoints import OpenAIBatches
 from agents.providers.faults import error_text, fault_of_status, no_text_error, stated_status
 from agents.providers.sampling import drop_unset, unsupported_among
 from agents.providers.sdk import Api, SdkModel
@@ -229,6 +230,7 @@ CHAT = Api(
     read=completions.read_reply,
     unsupported_settings=unsupported_by_chat,
     max_temperature=2,
+    batches=OpenAIBatches,
 )
 RESPONSES = replace(
     CHAT,
@@ -238,4 +240,5 @@ RESPONSES = replace(
     parameters=("model", "input"),
     read=read_response,
     unsupported_settings=unsupported_by_responses,
+    batches=lambda model: OpenAIBatches(model, url="/v1/responses"),
 )

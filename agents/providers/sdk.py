@@ -11,7 +11,7 @@ with the first call.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -24,10 +24,13 @@ from urllib.parse import urlsplit
 from agents.providers import wire
 from agents.providers.addresses import address_in, key_in
 from agents.providers.api_model import ApiModel
+from agents.providers.batch_endpoints import BatchModel
 from agents.providers.faults import read_fault, too_long_error
 from agents.providers.prices import limit_longest_reply, price_of_reference
 from arena.errors import BadReplyError, ModelError, RefusedError, StudyError, UnreachableError
-from arena.types import Model, Reply, Request, Sampling
+from arena.types import BatchEndpoint, Model, Reply, Request, Sampling
+
+NO_HEADERS: Mapping[str, str] = {}
 
 
 class Reader(Protocol):
@@ -47,7 +50,8 @@ class Api:
     with them, of which `parameters` are arguments of the resource's `create`.
     `unsupported_settings` returns the reason for each setting that a model is known not to support,
     `wrong_value` why a value cannot be sent to it.  `max_temperature` is the highest temperature,
-    `longest_reply` the tokens of a reply at most if the sampling has no limit.
+    `longest_reply` the tokens of a reply at most if the sampling has no limit.  `batches` returns
+    the batch endpoint of a model.
     """
 
     package: str
@@ -62,6 +66,7 @@ class Api:
     max_temperature: float
     wrong_value: Callable[[str, Sampling], str | None] = lambda model, sampling: None
     longest_reply: int | None = None
+    batches: Callable[[BatchModel], BatchEndpoint] | None = None
 
     @property
     def key_variable(self) -> str:
@@ -192,6 +197,8 @@ class SdkModel(ApiModel):
         self._create = attrgetter(f"{api.resource}.with_streaming_response.create")
         # The SDK is imported late, so its client has no type here.
         self._clients: dict[asyncio.AbstractEventLoop, Any] = {}
+        if api.batches is not None:
+            self.batches = api.batches(self)
 
     def __repr__(self) -> str:
         return f"<{self._endpoint}>"
@@ -249,7 +256,7 @@ class SdkModel(ApiModel):
         UnreachableError or BadReplyError; never an error of the SDK, whose details hold the headers
         that were sent.
         """
-        check_request(self, request, self._endpoint)
+        self.check(request)
         sent = self.request_body(request)
         arguments = self._arguments(sent)
         sdk, http = import_sdk(self._api.package)
@@ -264,14 +271,7 @@ class SdkModel(ApiModel):
                 )
         except sdk.APIStatusError as error:
             body = error.response.content[: wire.READ_ERROR_BYTES]
-            fault = read_fault(
-                error.response.status_code,
-                error.response.headers,
-                body,
-                endpoint=self._endpoint,
-                key=self._key,
-                variable=self._api.key_variable,
-            )
+            fault = self.error_of(error.response.status_code, body, error.response.headers)
             fault = self.learn_from(fault, error.response.status_code, body, sent)
         except (sdk.APIError, http.HTTPError, OSError) as error:
             fault = transport_error(
@@ -279,11 +279,65 @@ class SdkModel(ApiModel):
             )
         else:
             if len(body) <= wire.MAX_REPLY_BYTES:
-                return self._api.read(
-                    body, endpoint=self._endpoint, key=self._key, http_status=status
-                )
+                return self.read_body(body, status)
             fault = too_long_error(self._endpoint, status, None)
         # Outside the handlers: the SDK's error, which holds the headers, must not be its context.
+        raise fault
+
+    def check(self, request: Request) -> None:
+        """Raise RefusedError if the model is known not to take a request."""
+        check_request(self, request, self._endpoint)
+
+    def read_body(self, body: bytes, http_status: int) -> Reply:
+        """Return the reply in the body of a successful answer, or raise a ModelError."""
+        return self._api.read(body, endpoint=self._endpoint, key=self._key, http_status=http_status)
+
+    def error_of(
+        self, status: int, body: bytes, headers: Mapping[str, str] = NO_HEADERS
+    ) -> ModelError:
+        """Return the error for an answer with another status."""
+        return read_fault(
+            status,
+            headers,
+            body,
+            endpoint=self._endpoint,
+            key=self._key,
+            variable=self._api.key_variable,
+        )
+
+    async def exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, object] | None = None,
+        query: Mapping[str, str] | None = None,
+        file: tuple[str, bytes] | None = None,
+    ) -> bytes:
+        """Send another request to the same server, about batches, and return its answer.
+
+        `file` has a name and content, beside which `body` holds the fields of a form.  Raises a
+        ModelError; never an error of the SDK, whose details hold the headers that were sent.
+        """
+        sdk, http = import_sdk(self._api.package)
+        options: dict[str, Any] = {} if query is None else {"params": query}
+        content: dict[str, Any] = {} if body is None else {"body": {**body}}
+        if file is not None:
+            options["headers"] = {"Content-Type": "multipart/form-data"}
+            content["files"] = {"file": file}
+        send = self._client().get if method == "GET" else self._client().post
+        try:
+            answer = await send(path, cast_to=http.Response, options=options, **content)
+            received: bytes = answer.content
+            return received
+        except sdk.APIStatusError as error:
+            shown = error.response.content[: wire.READ_ERROR_BYTES]
+            fault = self.error_of(error.response.status_code, shown, error.response.headers)
+        except (sdk.APIError, http.HTTPError, OSError) as error:
+            fault = transport_error(
+                self._endpoint, error, timeout_s=self._timeout_s, key=self._key, http_status=None
+            )
+        # As above: the error that holds the headers must not be its context.
         raise fault
 
     async def close(self) -> None:

@@ -14,11 +14,12 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn, TextIO
 
 from arena.cli.commands import (
+    batches,
     compare,
     completion,
     doctor,
@@ -96,6 +97,7 @@ def parser() -> argparse.ArgumentParser:
         exchange,
         reread,
         recheck,
+        batches,
         forget,
         tidy,
         view,
@@ -153,7 +155,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             else ""
         )
         print(f"\nstopped{again}", file=sys.stderr)
+        if options.command == "run":
+            print_unread_batches(options.db)
         return 130
+
+
+def print_unread_batches(path: Path) -> None:
+    """Say which batches go on at their providers after a run was stopped."""
+    from arena.calls.batch_orders import describe_unread
+
+    # A second Ctrl-C, or a store that cannot be read, leaves the first sentence.
+    with suppress(ArenaError, KeyboardInterrupt):
+        if path.exists() and (left := describe_unread(path)):
+            print(left, file=sys.stderr)
 
 
 @contextmanager

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, NoReturn
 from arena.cli.commands import Command, Options, add_flag, add_repeatable
 from arena.cli.commands.completion import complete_study
 from arena.cli.terminal import print_estimate, print_table
-from arena.errors import ArenaError
+from arena.errors import ArenaError, StudyError
 from arena.text import printable
 
 if TYPE_CHECKING:
+    from arena.calls.batch_calls import BatchSettings
     from arena.play.run import Arena, RunSelection
     from arena.play.summary import Summary
     from arena.tournaments.stages import Stage, Stages
@@ -122,7 +123,10 @@ def add_limits(group: Options) -> None:
     )
     attempts = "the most requests for one call, the first included (default: 5)"
     group.add_argument("--attempts", type=int, default=5, metavar="N", help=attempts)
-    deadline = "the most seconds for one call, with all attempts and waits (default: 900)"
+    deadline = (
+        "the most seconds for one call, with all attempts and waits; of calls in batches there is"
+        " none (default: 900)"
+    )
     group.add_argument("--deadline", type=float, default=900, metavar="S", help=deadline)
     wait = (
         "wait S seconds for a server that is gone, then leave its episodes open (default: 600;"
@@ -136,6 +140,13 @@ def add_limits(group: Options) -> None:
         help="rate limits of a provider or model, such as"
         " openai:rpm=500,tpm=200000,in_flight=64; repeatable",
     )
+    batch = (
+        "ask models in batches where their providers have them: hours later, at half the price; run"
+        " the same command again after a stop"
+    )
+    add_flag(group, "--batch", batch)
+    rounds = "the most rounds of batches that this run sends; a debate of three phases takes three"
+    group.add_argument("--max-rounds", type=int, metavar="N", help=rounds)
     cache = "reuse replies to identical requests from earlier studies in the store"
     add_flag(group, "--cache", cache)
     keys = "read API keys from a file of NAME=value lines"
@@ -204,6 +215,7 @@ def run_study(options: argparse.Namespace) -> int:
         prices=dict(parse_price(text) for text in options.price),
         cache=options.cache,
         max_unreadable=options.max_unreadable,
+        batches=batch_settings(options),
     )
     stages = vary_options(load_stages(options.file, options.option), options.vary)
     # One study says its size in its summary; stages that depend on others say it before they start.
@@ -218,6 +230,17 @@ def run_study(options: argparse.Namespace) -> int:
         arena, stages, selection=selection, on_stage_end=lambda summary: print(summary, flush=True)
     )
     return print_outcome(options.db, summaries)
+
+
+def batch_settings(options: argparse.Namespace) -> BatchSettings | None:
+    """Return how the run asks in batches, None if it does not; StudyError for rounds of none."""
+    from arena.calls.batch_calls import BatchSettings
+
+    if options.batch:
+        return BatchSettings(max_rounds=options.max_rounds)
+    if options.max_rounds is not None:
+        raise StudyError("--max-rounds bounds rounds of batches: add --batch, or leave it out")
+    return None
 
 
 def vary_options(stages: Stages, vary: Sequence[str]) -> Stages:
