@@ -15,8 +15,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from agents.providers.chat_requests import merge_extra
 from agents.providers.anthropic_batches import AnthropicBatches
+from agents.providers.cache_marks import ANTHROPIC_MARK, mark_beginnings
+from agents.providers.chat_requests import merge_extra
 from agents.providers.completions import chat_messages, content_words, objects_in, parse_answer
 from agents.providers.faults import no_text_error
 from agents.providers.sampling import drop_settings, drop_unset, out_of, unsupported_among
@@ -193,7 +194,12 @@ def message_body(model: str, request: Request, settings: dict[str, object]) -> d
     others = [message for message in request.messages if message.role != "system"]
     return {
         "model": model,
-        "messages": chat_messages(others, message_image),
+        "messages": mark_beginnings(
+            chat_messages(others, message_image),
+            request.shared,
+            ANTHROPIC_MARK,
+            first=len(request.messages) - len(others),
+        ),
         **settings,
         **drop_unset(dict(system=system or None)),
     }

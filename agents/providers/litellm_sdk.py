@@ -28,8 +28,9 @@ from typing import TYPE_CHECKING, Any
 from agents.providers import faults, litellm_settings, sdk, wire
 from agents.providers.addresses import address_in
 from agents.providers.api_model import ApiModel
+from agents.providers.cache_marks import ANTHROPIC_MARK, mark_beginnings
 from agents.providers.completions import chat_messages, completion_counts, first_choice
-from agents.providers.prices import price_of_reference
+from agents.providers.prices import price_of_reference, prompt_cache_of_reference
 from agents.providers.sampling import drop_settings, drop_unset, unsupported_among
 from arena.calls.secrets import known_secrets
 from arena.errors import BadReplyError, ContextOverflowError, ModelError, RefusedError, StudyError
@@ -167,6 +168,7 @@ class LiteLLMModel(ApiModel):
             library.get_supported_openai_params(model=model, custom_llm_provider=provider) or ()
         )
         self.price = price_of_reference(reference)
+        self.prompt_cache = prompt_cache_of_reference(reference)
         # No provider lets Claude be hotter than 1; the limit of other models is not known here.
         self.max_temperature = 1.0 if "claude" in model else float("inf")
         self.capabilities: frozenset[str] = frozenset()
@@ -246,6 +248,8 @@ class LiteLLMModel(ApiModel):
         sampling = self._left(request.sampling)
         asked = self._plain_settings(request) | litellm_settings.asked(self.name, sampling)
         messages = chat_messages(request.messages)
+        if "claude" in self.name:
+            messages = mark_beginnings(messages, request.shared, ANTHROPIC_MARK)
         settings = litellm_settings.with_seed(self.name, self.adaptation.settings(asked))
         return {"model": self.name, "messages": messages, **settings}
 

@@ -15,9 +15,15 @@ import re
 from dataclasses import replace
 
 from agents.providers import completions
+from agents.providers.batch_endpoints import OpenAIBatches
+from agents.providers.cache_marks import (
+    OPENAI_MARK,
+    mark_beginnings,
+    openai_cache_settings,
+    openai_marks,
+)
 from agents.providers.chat_requests import chat_settings, merge_extra, named_schema
 from agents.providers.completions import chat_messages
-from agents.providers.batch_endpoints import OpenAIBatches
 from agents.providers.faults import error_text, fault_of_status, no_text_error, stated_status
 from agents.providers.sampling import drop_unset, unsupported_among
 from agents.providers.sdk import Api, SdkModel
@@ -73,7 +79,11 @@ def openai_model(model: str, *, timeout_s: float = TIMEOUT_S) -> SdkModel:
 
 def chat_body(model: str, request: Request, settings: dict[str, object]) -> dict[str, object]:
     """Return the JSON of a chat completion."""
-    return {"model": model, "messages": chat_messages(request.messages), **settings}
+    messages = mark_beginnings(
+        chat_messages(request.messages), openai_marks(model, request), OPENAI_MARK
+    )
+    caching = openai_cache_settings(model, request)
+    return {"model": model, "messages": messages, **caching, **settings}
 
 
 def response_settings(model: str, request: Request) -> dict[str, object]:
@@ -99,8 +109,14 @@ def response_settings(model: str, request: Request) -> dict[str, object]:
 
 def response_body(model: str, request: Request, settings: dict[str, object]) -> dict[str, object]:
     """Return the JSON of a response."""
-    messages = chat_messages(request.messages, response_image, "input_text")
-    return {"model": model, "input": messages, **settings}
+    messages = mark_beginnings(
+        chat_messages(request.messages, response_image, "input_text"),
+        openai_marks(model, request),
+        OPENAI_MARK,
+        "input_text",
+    )
+    caching = openai_cache_settings(model, request)
+    return {"model": model, "input": messages, **caching, **settings}
 
 
 def response_image(image: Image) -> dict[str, object]:

@@ -26,7 +26,11 @@ from agents.providers.addresses import address_in, key_in
 from agents.providers.api_model import ApiModel
 from agents.providers.batch_endpoints import BatchModel
 from agents.providers.faults import read_fault, too_long_error
-from agents.providers.prices import limit_longest_reply, price_of_reference
+from agents.providers.prices import (
+    limit_longest_reply,
+    price_of_reference,
+    prompt_cache_of_reference,
+)
 from arena.errors import BadReplyError, ModelError, RefusedError, StudyError, UnreachableError
 from arena.types import BatchEndpoint, Model, Reply, Request, Sampling
 
@@ -191,6 +195,7 @@ class SdkModel(ApiModel):
         self.max_temperature = api.max_temperature
         self.longest_reply = api.longest_reply
         self.price = limit_longest_reply(price_of_reference(name), api.longest_reply)
+        self.prompt_cache = prompt_cache_of_reference(name)
         self._model = model
         self._api = api
         self._timeout_s = timeout_s

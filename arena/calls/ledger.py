@@ -19,6 +19,7 @@ from arena.calls.prices import (
     worst_case_usd,
 )
 from arena.calls.private_words import PrivateWords
+from arena.calls.prompt_caches import EpisodePrefixes, PromptCaches
 from arena.calls.rate_limits import RateLimiter, Slot
 from arena.calls.retry import Retry, wait_before_next
 from arena.calls.run_stats import RunStats
@@ -77,7 +78,8 @@ class RunContext:
 
     `prices` are given by hand, by model; `budget` is None if there is no limit; `cache` holds
     replies of earlier studies that may be used again, by sample key.  `private` holds
-    the private words that came up.  `batches` asks models in batches, None: none is.
+    the private words that came up.  `batches` asks models in batches, None: none is.  `prefixes`
+    tells, by episode, what prompts share with others, and `prompt_caches` what providers keep.
     """
 
     id: str
@@ -90,6 +92,8 @@ class RunContext:
     cache: Mapping[str, CachedReply] = field(default_factory=dict)
     private: PrivateWords = field(default_factory=PrivateWords)
     batches: BatchCaller | None = None
+    prefixes: Mapping[str, EpisodePrefixes] = field(default_factory=dict)
+    prompt_caches: PromptCaches = field(default_factory=PromptCaches)
 
 
 @dataclass(slots=True)
@@ -118,7 +122,10 @@ async def call(run: RunContext, model: Model, request: Request) -> tuple[Reply, 
     # The faults of a model on this machine show when it is opened, and its calls cost nothing.
     if model.simulated or model.has_own_queue:
         return await call_until_answered(run, model, request)
-    async with run.stats.probes.admit(model.name, request.place.episode):
+    async with (
+        run.stats.probes.admit(model.name, request.place.episode),
+        run.prompt_caches.turn(model, request),
+    ):
         return await call_until_answered(run, model, request)
 
 
@@ -239,7 +246,8 @@ class LedgerEntry:
         if reply is not None:
             served = {name: getattr(reply, name) for name in REPLY_COLUMNS}
             columns = {name: value for name, value in served.items() if value is not None}
-            if reply.tokens_in:
+            # Of images, the tokens do not follow from bytes.
+            if reply.tokens_in and not any(each.images for each in self.request.messages):
                 columns["prompt_bytes"] = prompt_bytes(self.request.messages)
             if reply.cost_usd is not None:
                 cost = reply.cost_usd
@@ -277,9 +285,9 @@ async def send_once(entry: LedgerEntry, attempts: Attempts) -> tuple[Reply, byte
         run.stats.failed_calls += not isinstance(error, asyncio.CancelledError)
         if isinstance(error, ModelError):
             reply = error.reply
+            run.stats.probes.note_failure(model, error)
         if isinstance(error, RefusedSettingError) and error.note not in run.stats.notes:
             run.stats.notes.append(error.note)
-            run.stats.probes.note_failure(model, error)
         if isinstance(error, RateLimitedError):
             run.rate_limiter.slow_down(slot)
         ending = failure_row(error) | note_durations(slot, queued_at, attempts)

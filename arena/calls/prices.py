@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from arena.errors import StudyError
+from arena.images import MOST_TOKENS_OF_AN_IMAGE
 from arena.types import Message, Model, Price, Reply, Request
 
 # Tokens that a provider's template may put around each message and before the reply.
@@ -134,7 +135,9 @@ def prompt_bytes(messages: Sequence[Message]) -> int:
 def most_tokens(messages: Sequence[Message]) -> int:
     """Return a number of tokens that a prompt cannot exceed, whatever the tokenizer."""
     size = prompt_bytes(messages)
-    return size + TOKENS_AROUND_A_MESSAGE * (len(messages) + 1)
+    images = sum(len(message.images) for message in messages)
+    around = TOKENS_AROUND_A_MESSAGE * (len(messages) + 1)
+    return size + around + MOST_TOKENS_OF_AN_IMAGE * images
 
 
 def worst_case_usd(price: Price, request: Request, replies_in_prompt: int = 0) -> float | None:

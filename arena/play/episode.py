@@ -52,6 +52,7 @@ from arena.types import (
     Request,
     Sampling,
     Seat,
+    SharedPrefix,
     Subject,
     Turn,
 )
@@ -279,7 +280,12 @@ class Episode:
         # 31 bits: a seed is never negative, also where it is read as a signed number.
         seed = int.from_bytes(digest(self.id, name, step.step, ask)[:4], "big") >> 1
         place = Place(self.id, name, step.step, ask, step.phase, step.round)
-        return Request(messages, step.sampling, seed, place, spans)
+        prefixes = self._run.prefixes.get(self.id)
+        shared: tuple[SharedPrefix, ...] = ()
+        if prefixes is not None:
+            model, built = step.seat.agent.model, step.built
+            shared = prefixes.find(model, (name, step.step), built.messages, built.part_ends)
+        return Request(messages, step.sampling, seed, place, spans, shared)
 
     async def _call(
         self, step: Step, request: Request, hit: CachedReply | None

@@ -218,7 +218,8 @@ class BuiltPrompt:
     """A prompt as messages for a model, and as parts for the record.
 
     `generated_spans` marks tokens of a local model in the messages.  `roles` has the role of each
-    part of a chat; None: the parts are one user message.
+    part of a chat; None: the parts are one user message.  `part_ends` tells where each part ends:
+    (index of its message, characters of the message up to there).
     """
 
     messages: tuple[Message, ...]
@@ -226,6 +227,7 @@ class BuiltPrompt:
     parts: tuple[PromptPart, ...]
     prefill: tuple[PromptPart, ...]
     roles: tuple[str, ...] | None = None
+    part_ends: tuple[tuple[int, int], ...] = ()
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -260,16 +262,18 @@ def build_messages(
     parts: list[PromptPart] = []
     spans: list[GeneratedSpan] = []
     roles: list[str] = []
+    ends: list[tuple[int, int]] = []
     for role, pieces in messages:
         own = is_chat and role == "assistant"
-        message, message_parts, message_spans = compose_message(
+        message, message_parts, message_spans, lengths = compose_message(
             pieces, seat, episode, len(built), role=role, verbatim=own
         )
+        ends += [(len(built), length) for length in lengths]
         built.append(message)
         parts += message_parts
         spans += message_spans
         roles += [role] * len(message_parts)
-    beginning, prefill_parts, prefill_spans = compose_message(
+    beginning, prefill_parts, prefill_spans, _ = compose_message(
         prefill, seat, episode, len(built), role="assistant", verbatim=True
     )
     if beginning.content:
@@ -280,6 +284,7 @@ def build_messages(
         tuple(parts),
         prefill_parts,
         tuple(roles) if is_chat else None,
+        tuple(ends),
     )
 
 
@@ -291,16 +296,17 @@ def compose_message(
     *,
     role: ChatRole = "user",
     verbatim: bool = False,
-) -> tuple[Message, tuple[PromptPart, ...], tuple[GeneratedSpan, ...]]:
-    """Return (message, parts, generated spans) of the message with the index `number`.
+) -> tuple[Message, tuple[PromptPart, ...], tuple[GeneratedSpan, ...], list[int]]:
+    """Return (message, parts, generated spans, ends) of the message with the index `number`.
 
-    `verbatim` says whether verbatim faces are allowed, as they are in prefills and in a seat's own
-    messages.
+    `ends` are the characters of the message up to the end of each part.  `verbatim` says whether
+    verbatim faces are allowed, as they are in prefills and in a seat's own messages.
     """
     words: list[str] = []
     parts: list[PromptPart] = []
     spans: list[GeneratedSpan] = []
     images: list[PlacedImage] = []
+    ends: list[int] = []
     length = 0
     for piece in pieces:
         if isinstance(piece, Image):
@@ -308,6 +314,7 @@ def compose_message(
                 raise TypeError("an image goes into a message of the user, not into one's own")
             images.append(PlacedImage(piece, length))
             parts.append(PromptPart(image=piece.hash))
+            ends.append(length)
             continue
         if isinstance(piece, str):
             text = piece
@@ -330,7 +337,8 @@ def compose_message(
                 spans.append(GeneratedSpan(number, length, end, turn.token_ids, turn.model_served))
         words.append(text)
         length += len(text)
-    return Message(role, "".join(words), tuple(images)), tuple(parts), tuple(spans)
+        ends.append(length)
+    return Message(role, "".join(words), tuple(images)), tuple(parts), tuple(spans), ends
 
 
 def words_of_turn(shown: ShownTurn) -> str:

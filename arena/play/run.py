@@ -37,6 +37,7 @@ from arena.play.progress import Watch, progress
 from arena.play.records import run_start_lines
 from arena.play.registering import deviation_lines
 from arena.play.rehearsal import rehearse
+from arena.play.shared_prefixes import plan_prefixes
 from arena.play.summary import Summary
 from arena.play.sync import run_blocking
 from arena.store import database, replay
@@ -296,6 +297,7 @@ class Arena:
         if self.cache:
             cache = replay.load_cached_replies(self.path, study.name, known_models(todo))
         departs = await deviation_lines(self.path, study.name, all_plays, run_id)
+        todo, prefixes = await plan_prefixes(todo, self.concurrency, self.batches)
         journal = Journal(database.journal_folder(self.path), run_id)
         batches = open_rounds(self.path, study.name, self.batches)
         stats.batches = batches
@@ -309,6 +311,7 @@ class Arena:
             stats.budget,
             cache,
             batches=batches,
+            prefixes=prefixes,
         )
         watching = asyncio.create_task(notify_watcher(stats, watch)) if watch else None
         finished = False
