@@ -126,6 +126,7 @@ def rows_of(found: StudyReport) -> dict[str, int]:
     return {row.contestant: row.n for row in found.debates.contestants}
 
 
+@pytest.mark.slow
 def test_a_report_tells_contestants_apart_and_says_what_it_pools(store: Path) -> None:
     heat, personas = Arena(store).report("heat"), Arena(store).report("personas")
     assert rows_of(heat.results[0]) == {COLD: 4, HOT: 4}

@@ -153,6 +153,7 @@ def check(db: Path, study: str) -> dict[str, int]:
     return total
 
 
+@pytest.mark.slow
 def test_the_publication_has_one_set_of_wins(published: Path) -> None:
     assert check(published, "cross_model")["flipped"] == 0
 

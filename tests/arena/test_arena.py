@@ -61,6 +61,7 @@ def assert_no_markup(page: str) -> None:
     assert html.escape(HOSTILE) in page
 
 
+@pytest.mark.slow
 def test_a_report_is_what_the_command_prints(
     played: tuple[Arena, Study, Summary], capsys: Capsys
 ) -> None:

@@ -54,6 +54,7 @@ def output(folder: Path, *words: str) -> tuple[str, str]:
     return out, err
 
 
+@pytest.mark.slow
 def test_a_study_is_played_and_asked_for(tmp_path: Path) -> None:
     (tmp_path / "scripted.py").write_text(STUDY)
     code = (

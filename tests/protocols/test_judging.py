@@ -163,6 +163,7 @@ def test_ratings_that_were_public_in_the_debate_stay_hidden_from_judges(tmp_path
     assert not any("91" in words for words in asked)
 
 
+@pytest.mark.slow
 def test_a_heading_cannot_be_faked_by_a_speech(arena: Arena) -> None:
     """The code is the beginning of the debate's id, which nobody was told who spoke in it."""
     asked: dict[str, str] = {}
@@ -216,6 +217,7 @@ def test_an_unreadable_verdict_is_asked_for_once_more_and_then_missing(arena: Ar
     ).rows == (("as played", "no winner tag", 2), ("swapped", "no winner tag", 2))
 
 
+@pytest.mark.slow
 def test_an_abstention_counts_only_where_it_is_allowed(arena: Arena) -> None:
     abstains = judge("shy", "<reasons>Even.</reasons><winner>abstain</winner>")
     run(arena, jury("strict", "played", [abstains]))
@@ -255,6 +257,7 @@ def test_a_judging_that_fails_has_a_row_until_it_is_repaired(arena: Arena) -> No
     assert arena.sql(COUNTS).rows == ((8, 8, 8),)
 
 
+@pytest.mark.slow
 def test_a_stopped_jury_continues_without_a_second_verdict(arena: Arena) -> None:
     calls = []
 

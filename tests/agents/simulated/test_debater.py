@@ -79,6 +79,7 @@ def test_a_low_rating_is_read_and_not_taken_for_another_scale() -> None:
     assert any(reading.confidence == 0.01 for reading in readings)
 
 
+@pytest.mark.slow
 def test_the_parameters_come_out_of_many_replies() -> None:
     profile = "even:bias=0.1:drift=0.05:noise=0.06:debate_sd=0.03"
     first, third = (

@@ -235,6 +235,7 @@ def test_a_peer_counts_once_and_ones_own_words_never() -> None:
     assert extract_boxed(reply(ONE.text + f" \\boxed{{{wrong}}}", heard).text) == wrong
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "profile",
     [

@@ -92,6 +92,7 @@ def test_only_finished_plays_are_read_and_the_others_counted(solve: Add) -> None
     }
 
 
+@pytest.mark.slow
 def test_each_study_is_read_by_itself_and_debates_are_none(add: Add, solve: Add) -> None:
     add("debated", DEBATE, DEBATE | {"status": "failed"})
     solve("one", {}, {"question": 1, "paths": [RIGHT]})

@@ -106,6 +106,7 @@ def test_three_matched_debates_by_hand(add: Add) -> None:
     )
 
 
+@pytest.mark.slow
 def test_repeats_models_and_seats_must_be_the_same(add: Add) -> None:
     add(
         "a",

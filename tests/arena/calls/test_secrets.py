@@ -148,6 +148,7 @@ def digits_of(text: str, alphabet: str) -> str:
     return "".join(kept).replace("-", "+").replace("_", "/")
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(st.data())
 def test_every_piece_of_a_key_is_removed_in_every_encoding(data: st.DataObject) -> None:

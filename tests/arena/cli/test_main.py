@@ -243,6 +243,7 @@ def test_text_of_models_cannot_steer_the_terminal() -> None:
     assert printable("a\x1b[2J\u202eb\x07\nc") == "a\ufffd[2J\ufffdb\ufffd\nc"
 
 
+@pytest.mark.slow
 def test_status_compares_plan_and_store(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["run", write_study(), "-o", "subjects=3", "--limit", "1"])
     main(["run", "s.py", "-o", "subjects=4", "-o", "models=b", "--limit", "1"])

@@ -67,6 +67,7 @@ async def test_an_estimate_is_stored_and_compared_with_what_was_spent(tmp_path: 
     assert arena.sql("select estimate->>'$.models[0].calls' from runs").rows == (("18",),)
 
 
+@pytest.mark.slow
 def test_what_is_stored_is_left_out(tmp_path: Path) -> None:
     from arena import RunSelection
 

@@ -43,6 +43,7 @@ def test_a_failed_episode_is_a_row_and_the_others_go_on(path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_failed_episodes_are_played_again_only_when_asked_for(path: Path) -> None:
     def reply(request: Request) -> str:
         raise RefusedError("nothing came")

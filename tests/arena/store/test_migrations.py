@@ -44,6 +44,7 @@ def as_version_1(path: Path) -> None:
         con.execute("update store_info set schema_version = 1")
 
 
+@pytest.mark.slow
 def test_an_older_store_is_brought_up_to_date_after_a_copy_and_played_on(tmp_path: Path) -> None:
     path = tmp_path / "a.duckdb"
     Arena(path).run(study(subjects=3), selection=RunSelection(limit=2))

@@ -80,6 +80,7 @@ def test_the_preflight_counts_what_there_will_be(tmp_path: Path, whole: Arena) -
     assert count_episodes_by_study(swiss_stages(), whole.path) == {"swiss": 24, "jury": 96}
 
 
+@pytest.mark.slow
 def test_to_run_it_again_asks_nothing_and_reports_nothing_odd(whole: Arena) -> None:
     again = run_stages(whole, swiss_stages())
     assert [(summary.replies, summary.others, summary.open) for summary in again] == [(0, 0, 0)] * 6

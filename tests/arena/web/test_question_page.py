@@ -257,6 +257,7 @@ def test_confidence_that_may_be_a_private_rating_is_left_out_without_private_wor
         assert "MY THOUGHTS" not in text
 
 
+@pytest.mark.slow
 def test_either_address_leads_to_the_page_of_an_episode(
     page: Page, serve: Callable[[Path], RunningViewer], tournament: Path, peers: Path
 ) -> None:

@@ -99,6 +99,7 @@ def test_every_canned_query_runs_as_the_page_offers_it(tournament: Path) -> None
     }
 
 
+@pytest.mark.slow
 def test_a_result_is_taken_away_as_csv_json_and_parquet(
     serve: Callable[[Path], RunningViewer], tournament: Path, tmp_path: Path
 ) -> None:

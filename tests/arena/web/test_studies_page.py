@@ -49,6 +49,7 @@ def test_an_empty_store_says_what_to_do(page: Page, tmp_path: Path) -> None:
         expect(page.locator("main")).to_contain_text("This store is empty")
 
 
+@pytest.mark.slow
 def test_a_study_shows_its_numbers(plain: Page, serve: Serve, published_store: Path) -> None:
     plain.goto(f"{serve(published_store).url}/study/cross_model")
     row = plain.get_by_role("region", name="Ratings by phase").get_by_role(

@@ -18,6 +18,7 @@ from tests.fake_agents import agent, study
 STORES = Path(__file__).resolve().parents[3] / "data" / "v0_1_0"
 
 
+@pytest.mark.slow
 def test_what_is_read_anew_is_said_and_nothing_is_asked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
