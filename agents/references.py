@@ -105,10 +105,14 @@ def model(reference: str) -> Model:
         from agents.providers.litellm_sdk import litellm_model
 
         return litellm_model(reference)
-    if kind in ("http", "vllm"):
+    if kind == "http":
         from agents.providers.http import http_model
 
-        return http_model(rest, supports_prefill=kind == "vllm")
+        return http_model(rest)
+    if kind == "vllm":
+        from agents.providers.vllm import vllm_model
+
+        return vllm_model(rest)
     if kind == "local":
         from agents.local.model import local_model
 

@@ -60,6 +60,12 @@ OVERFLOW = re.compile(
     r"|input token count .{0,40}exceeds the maximum|input is too long for requested model",
     re.IGNORECASE,
 )
+# Bad gateway, unavailable, and Cloudflare's words for a server that is down or cannot be reached.
+# A gateway's timeout (504, 524) may well be that of one long reply.
+GATEWAY_STATUSES = (502, 503, 521, 522, 523)
+# The words of llama.cpp and of TGI, and those of vLLM.
+LOADING = re.compile(r"loading model|model is (?:still |currently )?loading", re.IGNORECASE)
+DEAD_ENGINE = re.compile(r"EngineDead|EngineCore encountered an issue|engine (?:process )?is dead")
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
@@ -251,11 +257,25 @@ def read_fault(
         hint = "most base urls end in /v1" if own else "check the name of the model"
         words = f"does not know the model or the path: {quoted}; {hint}"
     elif status in (408, 409, 425) or status >= 500:
-        kind = UnreachableError
-        words = f"failed: {quoted}; try again"
+        return UnreachableError(
+            f"{endpoint} failed: {quoted}; try again",
+            http_status=status,
+            server_down=is_server_down(status, body),
+        )
     else:
         words = f"refused the request: {quoted}"
     return kind(f"{endpoint} {words}", http_status=status)
+
+
+def is_server_down(status: int, body: bytes) -> bool:
+    """Return whether an answer says that the model behind it is not there at all.
+
+    So it is where a gateway answers in its own form, since no server stands behind it, where a
+    server still loads its weights, and where the engine behind it has died.
+    """
+    if status in GATEWAY_STATUSES:
+        return error_text(document_of(body)) is None or LOADING.search(body_text(body)) is not None
+    return status >= 500 and DEAD_ENGINE.search(body_text(body)) is not None
 
 
 def key_hint(key: Key, variable: str) -> str:

@@ -6,10 +6,6 @@ the provider states is kept.  Left out: streaming, tools, several choices, redir
 proxies and cookies.  A key comes from the environment (ARENA_HTTP_API_KEY) and goes only into the
 header of requests that nobody can overhear: https, or plain http to this machine or a private
 network.  Text of servers is not trusted: it is cut, cleaned and freed of the key.
-
-`vllm/<model>@<base url>` is the same for vLLM and SGLang, which continue a last assistant message
-when they are told to (`continue_final_message`); LeaP needs that.  Serve reasoning models without a
-reasoning parser then, so that the thought is text.
 """
 
 from __future__ import annotations
@@ -28,22 +24,29 @@ from arena.errors import RefusedError, StudyError, UnreachableError
 from arena.types import Reply, Request
 
 
-def http_model(rest: str, *, supports_prefill: bool = False) -> HttpModel:
-    """Return the model of a reference without its "http/" or "vllm/": `<model>@<base url>`.
+def split_reference(kind: str, rest: str) -> tuple[str, str]:
+    """Return model and address of a reference without its "http/" or "vllm/" (`kind`).
 
-    `supports_prefill`: whether the server continues a begun reply.  Raises StudyError if the model
-    or the address is missing or not usable, or a key is needed and not set.
+    Raises StudyError if one of them is missing.
     """
     match = re.fullmatch(r"(.+?)@([A-Za-z][A-Za-z0-9+.-]*://.*)", rest, re.DOTALL)
     if match is None:
-        kind = "vllm" if supports_prefill else "http"
         # The part after the name may be a broken address with a password in it.
         name = re.split("@|://", rest)[0]
         raise StudyError(
             f"{kind}/{name} lacks a model or an address: write {kind}/<model>@<base url> with"
             f" http:// or https://, such as {addresses.EXAMPLE}"
         )
-    return HttpModel(match[1], match[2], supports_prefill=supports_prefill)
+    return match[1], match[2]
+
+
+def http_model(rest: str) -> HttpModel:
+    """Return the model of a reference without its "http/": `<model>@<base url>`.
+
+    Raises StudyError if the model or the address is missing or not usable, or a key is needed and
+    not set.
+    """
+    return HttpModel(*split_reference("http", rest))
 
 
 class HttpModel(ApiModel):
@@ -51,18 +54,18 @@ class HttpModel(ApiModel):
 
     `model` is the server's name for it, `base_url` the address before /chat/completions, or several
     between commas: each episode stays at one of them, and goes to another where it is gone.
-    `supports_prefill`: whether the server continues a begun reply.  `timeout_s` > 0 is the longest
-    that a call may take, including the wait for a connection (at most 30 s).  The number of
-    connections is not limited here: the arena limits the calls in flight.  Raises StudyError if
-    the address is not usable or a key is missing.
+    `timeout_s` > 0 is the longest that a call may take.  Raises StudyError if an address is not
+    usable or a key is missing.
     """
+
+    kind = "http"
+    abilities = frozenset({"seed", "logprobs", "images", "response_schema"})
 
     def __init__(
         self,
         model: str,
         base_url: str,
         *,
-        supports_prefill: bool = False,
         timeout_s: float = wire.TIMEOUT_S,
     ) -> None:
         if not model.isprintable() or model != model.strip() or not model:
@@ -70,9 +73,8 @@ class HttpModel(ApiModel):
                 f"{model!r} is no model name: give the name under which the server knows it, as in"
                 f" {addresses.EXAMPLE}"
             )
-        self.name = f"vllm/{model}" if supports_prefill else f"http/{model}"
-        prefill = ("prefill",) if supports_prefill else ()
-        self.capabilities = frozenset({"seed", "logprobs", "images", "response_schema", *prefill})
+        self.name = f"{self.kind}/{model}"
+        self.capabilities = self.abilities
         self._model = model
         self._servers = HttpServers(
             [HttpServer(self.name, url, timeout_s) for url in base_url.split(",")]

@@ -128,20 +128,6 @@ SPOKEN = [
 ]
 
 
-async def test_a_begun_reply_is_gone_on_with_where_the_server_can() -> None:
-    async with chat_server(lambda body: " and so on") as server:
-        model = http_model(f"llama@{server.url}", supports_prefill=True)
-        await model(ask("question", prefill_text="I think"))
-        await model(ask("question"))
-        await model.close()
-    begun, whole = (received.body for received in server.requests)
-    assert begun["messages"][-1] == {"role": "assistant", "content": "I think"}
-    assert (begun["continue_final_message"], begun["add_generation_prompt"]) == (True, False)
-    assert "continue_final_message" not in whole
-    assert (model.name, "prefill" in model.capabilities) == ("vllm/llama", True)
-    assert "prefill" not in http_model(f"llama@{server.url}").capabilities
-
-
 async def test_log_probabilities_are_asked_for_and_read() -> None:
     choice = {
         "message": {"content": "Yes"},
@@ -717,3 +703,24 @@ def test_a_key_that_a_server_echoes_is_written_down_nowhere() -> None:
     body = {"choices": [{"message": {"content": f"your key is {KEY}", "reasoning": f"{KEY}!"}}]}
     reply = read_reply(json.dumps(body).encode(), endpoint="it", key=KEY)
     assert (reply.text, reply.reasoning) == ("your key is [key]", "[key]!")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "down"),
+    [
+        (503, b'{"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}', True),
+        (502, b"<html><h1>502 Bad Gateway</h1><hr>nginx</html>", True),
+        (503, b"", True),
+        (500, b'{"error":{"message":"EngineCore encountered an issue. See stack trace"}}', True),
+        # Words about one request, or about a provider with too much to do.
+        (503, b'{"error":{"message":"The model is overloaded","code":503}}', False),
+        (504, b"<html>504 Gateway Time-out</html>", False),
+        (500, b"Internal Server Error", False),
+    ],
+)
+def test_a_server_that_is_not_there_is_told_from_one_that_fails(
+    status: int, body: bytes, down: bool
+) -> None:
+    fault = read_fault(status, {}, body, endpoint="http/m", key=None)
+    assert isinstance(fault, UnreachableError)
+    assert fault.server_down == down
