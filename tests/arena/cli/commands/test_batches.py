@@ -75,7 +75,7 @@ def test_batches_are_listed_cancelled_and_given_up(server: BatchServer, capsys: 
     assert "gave up" in ask(capsys, 0, "batches", "--forget", name)
     server.stages = ("completed",)
     assert "2 of 2 episodes done" in ask(capsys, 0, "run", "talks.py", "--batch")
-    # Three rounds of four, one of which was given up and is paid twice.
-    assert sorted(server.asked.values()) == [1] * 8 + [2] * 4
+    # Six rounds of four with re-asks, of which one was given up and is paid twice.
+    assert sorted(server.asked.values()) == [1] * 20 + [2] * 4
     costs = ask(capsys, 0, "sql", "select count(*), count(cost_usd) from calls", "--format", "csv")
-    assert costs.split() == ["count_star(),count(cost_usd)", "16,12"]
+    assert costs.split() == ["count_star(),count(cost_usd)", "28,24"]
