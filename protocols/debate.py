@@ -17,11 +17,12 @@ type it in); a speech whose tags are broken is not shown to the other side.  Lef
 account that the publication describes to its models but never keeps.  Judging is a study of its
 own.
 
-Ours: the ratings `scored` and `win_and_lose`, and two more wordings of all prompts
-(debate_wordings.py).  A stake is no confidence: who believes to win with probability p < 1, and
-meets a stake of o, expects p o - (1 - p) s from a stake of s, which is most at s = 0 for every p.
-Brier's rule (Glenn W. Brier, Verification of Forecasts Expressed in Terms of Probability, 1950)
-pays most, on average, to a rating that is the belief.
+Ours: the ratings `scored` and `win_and_lose`, two more wordings of all prompts
+(debate_wordings.py), prompts as a chat and replies by a schema (debate_prompts.py).  A stake is no
+confidence: who believes to win with probability p < 1, and meets a stake of o, expects p o - (1 -
+p) s from a stake of s, which is most at s = 0 for every p.  Brier's rule (Glenn W. Brier,
+Verification of Forecasts Expressed in Terms of Probability, 1950) pays most, on average, to a
+rating that is the belief.
 
 VERSION 2 differs from 1: the speech comes before the thoughts in the reply; text that is shared
 stands first in the prompt; own thoughts and ratings follow the history; no thoughts are asked for
@@ -31,15 +32,12 @@ where no rating is; prompts have no line breaks inside their paragraphs.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from functools import partial
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from annotated_types import MinLen
 
 from arena.play.episode import Episode
-from arena.play.prompt import Prompt, notes, rated
-from arena.play.reading import Reader
 from arena.types import Seat, Subject, Turn
 from protocols.debate_controls import (
     ELSEWHERE,
@@ -50,25 +48,27 @@ from protocols.debate_controls import (
     rounds_with_rating,
     side_of,
 )
+from protocols.debate_prompts import (
+    BEFORE,
+    Asking,
+    Confidence,
+    OpponentNote,
+    PromptForm,
+    Rating,
+    Reflection,
+    debate_instructions,
+)
 from protocols.debate_wordings import SECOND, THIRD, Words
-from protocols.parsing.chances import chances_alone, speech_and_chances
-from protocols.parsing.tags import rating_alone, speech_and_confidence, speech_only
+from protocols.structured import Replies
 
 VERSION = "2"
 
 Phase = Literal["before", "opening", "rebuttal", "rebuttal_1", "rebuttal_2", "closing"]
 Schedule = Literal["simultaneous", "sequential"]
-Confidence = Literal["private", "public", "none"]
-OpponentNote = Literal["none", "copy", "even_odds"]
-Rating = Literal["likelihood", "stake", "both", "scored", "win_and_lose"]
-Reflection = Literal["plain", "both_sides"]
 Wording = Literal["first", "second", "third"]
 
-SIDES = ("proposition", "opposition")
-BEFORE = "before"
 THREE_SPEECHES: tuple[Phase, ...] = ("opening", "rebuttal", "closing")
 FOUR_SPEECHES: tuple[Phase, ...] = ("opening", "rebuttal_1", "rebuttal_2", "closing")
-ORDINALS = {"1": "first", "2": "second", "3": "third"}
 
 FRAME = """Two sides debate a motion.
 The proposition has to argue for the motion, whatever it thinks of it itself.
@@ -139,13 +139,6 @@ RATINGS = {
         "Rate two things apart: how likely you are to win this debate, and how likely you are to"
         " lose it, each from 0 (impossible) to 100 (certain)."
     ),
-}
-# Where the number that becomes the confidence comes from (`turns.confidence_source`).
-SOURCES = {
-    "likelihood": "stated",
-    "stake": "stake",
-    "both": "stated and stake",
-    "scored": "scored",
 }
 REFLECTIONS = {
     "plain": "Before you rate, think about how the debate stands.",
@@ -273,6 +266,8 @@ async def debate(
     opponent: Opponent = "heard",
     asked: Asked = "always",
     other_motions: tuple[str, ...] = (),
+    form: PromptForm = "transcript",
+    replies: Replies = "tags",
 ) -> None:
     """Let both sides speak in each phase and rate their own chances (Section 3 of the paper).
 
@@ -289,14 +284,20 @@ async def debate(
     For controls (debate_controls.py): `opponent`: heard; unheard; misplaced, its speeches are those
     on another motion, one of `other_motions`.  `asked`: for a rating in every phase, or once, in
     the last.  A phase `before` has no speech, only a rating.
+
+    Other forms (debate_prompts.py): `form`: the prompt is a transcript in one message, or a chat.
+    `replies`: in tags; or as an object by a schema, from models that serve that.
     """
-    words = WORDINGS[wording]
     sides = [proposition, opposition]
-    asked_rounds = rounds_with_rating(len(phases), asked) if confidence != "none" else ()
+    asked_rounds = rounds_with_rating(len(phases), asked) if confidence != "none" else range(0)
     # The same agents debate another motion beside this one.
     is_misplaced = opponent == "misplaced"
     elsewhere = [Seat(side.name + ELSEWHERE, side.agent) for side in sides if is_misplaced]
     other = draw_motion(episode, motion, other_motions) if is_misplaced else ""
+    words, sequential = WORDINGS[wording], schedule == "sequential"
+    asking = Asking(
+        words, confidence, asked_rounds, memory, rating, reflection, sequential, form, replies
+    )
     spoken: list[Turn] = []
 
     async def speak(seat: Seat, phase: str, round: int) -> Turn:
@@ -304,19 +305,17 @@ async def debate(
         # Built anew for each speech from `spoken`, in the faces that this seat may see; a history
         # that a seat carried along could hold what it must not read.
         heard = [turn for turn in spoken if hears(seat.name, turn.seat, opponent)]
-        notes_of = [turn for turn in heard if turn.seat == seat.name and turn.round in asked_rounds]
-        shown = confidence if round in asked_rounds else "none"
-        debated = other if seat in elsewhere else motion.text
-        prompt = [
-            debate_instructions(debated, opponent_note, opponent, words),
-            transcript(heard, seat.name, memory, words),
-            own_notes(notes_of if memory else (), words),
-            speech_instructions(side_of(seat.name), phase, words),
-            rating_instructions(phase, shown, rating, reflection, words),
-        ]
-        read = reply_reader(phase, shown, rating)
+        topic = replace(motion, text=other, images=()) if seat in elsewhere else motion
+        opening = debate_instructions(topic.text, opponent_note, opponent, words)
+        schema = asking.schema(seat, phase, round)
         return await episode.ask(
-            seat, prompt, phase=phase, round=round, read=read, public_rating=shown == "public"
+            seat,
+            asking.prompt(seat, [*topic.images, opening], heard, phase, round),
+            phase=phase,
+            round=round,
+            read=asking.reader(seat, phase, round),
+            public_rating=asking.shown_in(round) == "public",
+            sampling=None if schema is None else schema.sampling(seat),
         )
 
     for round, phase in enumerate(phases):
@@ -334,89 +333,3 @@ async def debate(
             spoken += await asyncio.gather(
                 *(speak(seat, phase, round) for seat in (*seats, *beside))
             )
-
-
-def debate_instructions(
-    motion: str, opponent_note: OpponentNote, opponent: Opponent, words: Words = FIRST
-) -> str:
-    """Return what all requests of a debate begin with: motion, criteria, and about the opponent."""
-    unheard = words.not_heard if opponent == "unheard" else ""
-    return words.frame.format(motion=motion) + words.criteria + words.notes[opponent_note] + unheard
-
-
-def transcript(heard: Sequence[Turn], reader: str, memory: bool, words: Words = FIRST) -> Prompt:
-    """Return the speeches so far, each under its side and phase, in the same bytes for both sides.
-
-    Public ratings are beside them, also a side's own if it has a memory.
-    """
-
-    def face(turn: Turn) -> Prompt:
-        """Return the face of an earlier turn that the reader is shown."""
-        return rated(turn) if turn.rating_public and (memory or turn.seat != reader) else turn
-
-    # The proposition's speech of a phase comes first, wherever it was given.
-    in_order = sorted(heard, key=lambda turn: (turn.round, SIDES.index(side_of(turn.seat))))
-    speeches: list[Prompt] = [
-        [f"\n--- {side_of(turn.seat)}, {phase_in_words(turn.phase)} ---\n", face(turn), "\n"]
-        for turn in in_order
-        # Before the debate nothing was said but a rating, which may be private.
-        if turn.phase != BEFORE or turn.rating_public
-    ]
-    return [words.history, *speeches] if speeches else words.nothing_said
-
-
-def own_notes(turns: Sequence[Turn], words: Words = FIRST) -> Prompt:
-    """Return the thoughts and ratings of a side's own earlier turns, which it alone is shown."""
-    if not turns:
-        return ""
-    shown: list[Prompt] = [
-        [f"\n--- {phase_in_words(turn.phase)} ---\n", notes(turn), "\n"] for turn in turns
-    ]
-    return [words.own_notes, *shown]
-
-
-def speech_instructions(side: str, phase: str, words: Words = FIRST) -> str:
-    """Return the text after the history: the side, and how to speak in this phase."""
-    if phase == BEFORE:
-        return words.role_before.format(side=side, task=words.tasks[side])
-    # Both rebuttals of multi_round have one scaffold: "rebuttal_2" is read as "rebuttal".
-    scaffold = words.scaffolds[phase.partition("_")[0]]
-    role = words.role.format(side=side, task=words.tasks[side], phase=phase_in_words(phase))
-    return role + scaffold
-
-
-def rating_instructions(
-    phase: str,
-    confidence: Confidence,
-    rating: Rating,
-    reflection: Reflection,
-    words: Words = FIRST,
-) -> str:
-    """Return the end of a prompt: how to rate, who will see it, and the form of the reply."""
-    if confidence == "none":
-        return words.form_without_rating.format(phase=phase_in_words(phase))
-    two = rating == "win_and_lose"
-    visible = (words.visible_chances if two else words.visible)[confidence]
-    form = words.form_with_chances if two else words.form_with_rating
-    if phase == BEFORE:
-        form = words.form_of_chances_alone if two else words.form_of_rating_alone
-    asked = f"\n{words.reflections[reflection]} {words.ratings[rating]} {visible}\n"
-    return asked + form.format(phase=phase_in_words(phase))
-
-
-def reply_reader(phase: str, confidence: Confidence, rating: Rating) -> Reader:
-    """Return the reader of a reply to these questions."""
-    if confidence == "none":
-        return speech_only
-    if rating == "win_and_lose":
-        return chances_alone if phase == BEFORE else speech_and_chances
-    read = rating_alone if phase == BEFORE else speech_and_confidence
-    return partial(read, source=SOURCES[rating])
-
-
-def phase_in_words(phase: str) -> str:
-    """Return the phase in words: "rebuttal_2" is "second rebuttal"."""
-    if phase == BEFORE:
-        return "before the debate"
-    name, _, number = phase.partition("_")
-    return f"{ORDINALS.get(number, number)} {name}".strip()

@@ -178,6 +178,8 @@ def effect_of_debate(request: Request, profile: Profile) -> float:
     prompt = "\n".join(each.content for each in request.messages if each.role == "user")
     side, _, elsewhere = request.place.seat.partition(" ")
     own = int("<speech>" in form_of(request))
+    # In a chat, its own speeches are messages of the assistant; a reply before a re-ask is another.
+    own += sum(each.role == "assistant" for each in request.messages) - request.place.ask
     heard = relevant = 0
     for speech in SPOKEN.finditer(prompt):
         if speech["side"] == side:
@@ -197,8 +199,10 @@ def effect_of_debate(request: Request, profile: Profile) -> float:
 
 def form_of(request: Request) -> str:
     """Return the end of the question, which holds the form of the reply."""
-    asked = next((each.content for each in request.messages if each.role == "user"), "")
-    return asked[-LONGEST_ENDING:]
+    asked = [each.content for each in request.messages if each.role == "user"]
+    # The last message of a chat; that of a re-ask is another question.
+    asked = asked[: len(asked) - request.place.ask]
+    return asked[-1][-LONGEST_ENDING:] if asked else ""
 
 
 def in_form(form: str, *, speech: str, thoughts: str, rating: str) -> str:

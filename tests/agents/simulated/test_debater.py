@@ -10,7 +10,8 @@ import pytest
 from agents.simulated.debater import PROFILES, expected_confidence, simulated_debater
 from arena.errors import StudyError
 from arena.types import Message, Place, Reading, Request, Sampling
-from protocols.debate import WORDINGS, Rating, rating_instructions
+from protocols.debate import WORDINGS
+from protocols.debate_prompts import Rating, rating_instructions
 from protocols.parsing.tags import speech_and_confidence
 
 
