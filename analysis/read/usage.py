@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
+
+from analysis.read.selection import open_selected
 
 # Failed attempts count, as far as their tokens are known.
 CALLS = """
@@ -40,6 +44,12 @@ PUBLISHED = """
            completions::bigint, (prompts * of_prompts + completions * of_completions) / 1e6,
            if(of_prompts is null or of_completions is null, calls::bigint, 0)
     from counts c left join prices using (model) order by all
+"""
+# A play of which a reply has no count has no total: it would be too low.
+TOKENS_OUT = """
+    select episode, sum(tokens_out)::bigint from calls join episodes using (episode)
+    where study in $studies and calls.status in ('ok', 'cached')
+    group by episode having count(*) = count(tokens_out)
 """
 SOME = "select exists (from published_numbers)"
 TOTALS = """
@@ -110,3 +120,14 @@ def by_study(rows: list[tuple[object, ...]]) -> defaultdict[str, list[Usage]]:
     for study, *row in rows:
         found[str(study)].append(Usage(*row))  # type: ignore[arg-type]  # columns of SQL
     return found
+
+
+def read_tokens_out(path: Path, studies: Sequence[str]) -> dict[str, int]:
+    """Return the generated tokens of all replies of each episode of some studies.
+
+    Reasoning is included, failed attempts are not; episodes with a reply without a count are left
+    out.  Raises StoreError if the store cannot be read.
+    """
+    with open_selected(path) as (con, _):
+        rows = con.execute(TOKENS_OUT, {"studies": list(studies)}).fetchall()
+    return dict(rows)

@@ -28,6 +28,7 @@ from analysis.reports import play_matching
 from analysis.reports.plain_json import INLINE, OPTIONAL, JsonField, JsonObject, json_object
 from analysis.reports.play_matching import StudyPair
 from analysis.reports.rules import rules
+from analysis.reports.token_matching import MatchOn, read_matched
 from analysis.statistics import matching
 from analysis.statistics.accuracy import Difference, paired_difference
 from analysis.statistics.clustered import (
@@ -190,14 +191,19 @@ class Comparison:
 
 
 def compare(
-    path: Path, a: str, b: str, *, by: MatchBy = "agent", selection: Selection = ALL
+    path: Path,
+    a: str,
+    b: str,
+    *,
+    by: MatchBy = "agent",
+    selection: Selection = ALL,
+    match: MatchOn = "repeat",
 ) -> JsonObject:
     """Return the JSON of `compare_studies`, as `arena compare --json` prints it; undefined is None.
 
-    Raises as `play_matching.read_both` does.
+    Raises as `read_matched` does.
     """
-    chosen = play_matching.selection_by(by, selection)
-    return json_object(compare_studies(play_matching.read_both(path, a, b, chosen), by))
+    return json_object(compare_studies(read_matched(path, a, b, by, selection, match), by))
 
 
 def compare_studies(studies: StudyPair, by: MatchBy) -> Comparison:
@@ -220,23 +226,8 @@ def compare_studies(studies: StudyPair, by: MatchBy) -> Comparison:
         debates,
         answers,
         {name: words for name, words in rules("comparison").items() if not unused.get(name)},
-        selection_notes(studies),
+        play_matching.selection_notes(studies),
     )
-
-
-def selection_notes(studies: StudyPair) -> tuple[str, ...]:
-    """Say of each study what is left out or counts as one, and which versions differ."""
-    notes = dict.fromkeys(
-        f"{record.study}: {record.chosen.note}"
-        for record in (*(studies.debates or ()), *(studies.answers or ()))
-        if record.chosen
-    )
-    pools = [
-        f"{record.study}, by {record.by}: {name} pools {', '.join(contestants)}."
-        for record in studies.debates or ()
-        for name, contestants in record.pooled
-    ]
-    return (*notes, *pools, *studies.versions)
 
 
 def match_counts(matches: Matches, left: int, right: int) -> MatchCounts:

@@ -24,14 +24,15 @@ Play = tuple[str | None, tuple[str | None, ...], int, str]
 class StudyPair:
     """The records of the two studies; None for a kind of play that not both have.
 
-    `versions` says in sentences which protocols they were played by in other versions.
+    `notes` say in sentences which protocols they were played by in other versions, and how pairs
+    were made where not by repeat.
     """
 
     a: str
     b: str
     debates: tuple[DebateRecord, DebateRecord] | None
     answers: tuple[AnswerRecord, AnswerRecord] | None
-    versions: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def read_both(path: Path, a: str, b: str, selection: Selection = ALL) -> StudyPair:
@@ -62,6 +63,21 @@ def read_both(path: Path, a: str, b: str, selection: Selection = ALL) -> StudyPa
         raise StudyError(f"there is nothing to compare: {' and '.join(kinds)}")
     versions = differing_versions(path, a, b, selection)
     return StudyPair(a, b, both_debate, both_answer, versions)
+
+
+def selection_notes(studies: StudyPair) -> tuple[str, ...]:
+    """Say of each study what is left out or counts as one, and which versions differ."""
+    notes = dict.fromkeys(
+        f"{record.study}: {record.chosen.note}"
+        for record in (*(studies.debates or ()), *(studies.answers or ()))
+        if record.chosen
+    )
+    pools = [
+        f"{record.study}, by {record.by}: {name} pools {', '.join(contestants)}."
+        for record in studies.debates or ()
+        for name, contestants in record.pooled
+    ]
+    return (*notes, *pools, *studies.notes)
 
 
 def selection_by(by: MatchBy, selection: Selection = ALL) -> Selection:

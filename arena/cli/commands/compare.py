@@ -26,6 +26,11 @@ def add(command: Command) -> None:
     )
     ways = ("agent", "model", "setting", "subject")
     compare.add_argument("--by", choices=ways, default="agent", help=by)
+    on = (
+        "repeat: plays of one repeat are partners (default); tokens: plays of one subject whose"
+        " replies have about as many tokens, reasoning included"
+    )
+    compare.add_argument("--match", choices=("repeat", "tokens"), default="repeat", help=on)
     add_selection(compare)
     compare.add_argument(
         "--pairs",
@@ -40,11 +45,12 @@ def show_comparison(words: argparse.Namespace) -> int:
     """Run `arena compare`."""
     from analysis.reports.comparison import compare_studies
     from analysis.reports.plain_json import json_object
-    from analysis.reports.play_matching import read_both, selection_by
     from analysis.reports.play_pairs import pair_plays
     from analysis.reports.tables.comparison import print_comparison
+    from analysis.reports.token_matching import read_matched
 
-    studies = read_both(words.db, words.a, words.b, selection_by(words.by, selection_of(words)))
+    selection = selection_of(words)
+    studies = read_matched(words.db, words.a, words.b, words.by, selection, words.match)
     comparison = compare_studies(studies, words.by)
     pairs = pair_plays(studies, words.by) if words.pairs else []
     if words.json:
