@@ -146,10 +146,7 @@ class RelatedVotes:
 
 @dataclass(frozen=True, slots=True)
 class MissingRow:
-    """How many verdicts lack a winner, or a confidence in the winner that they name, and why.
-
-    A verdict with a `doubt` lacks neither, and counts.
-    """
+    """How many verdicts lack a winner, or a confidence in it, and why; with a `doubt` neither."""
 
     what: Literal["winner", "confidence", "doubt"]
     reason: str
@@ -222,9 +219,9 @@ def study_standings(
 
     `jury` names a judging study whose verdicts alone count; with `exclude_related` judges do not
     decide debates in which they or a model of their family took part.  `selection` chooses the
-    debates, and says who counts as one contestant; where it names no arms, control arms of a debate
-    are left out, as in the report's headlines.  Raises StudyError without
-    verdicts, naming the studies that have some, and StoreError if the store cannot be read.
+    debates, and says who counts as one contestant; where it names no arms, control arms are left
+    out, as in the report's headlines.  Raises StudyError without verdicts, naming the studies that
+    have some, and StoreError if the store cannot be read.
     """
     if not selection.arms:
         controlled = read_controls(path, [study], selection).get(study)
