@@ -14,6 +14,7 @@ rate that a provider bears without knowledge of its rules.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import time
 from collections import Counter, deque
@@ -24,8 +25,8 @@ from typing import Any
 
 from asyncio_throttle.throttler import Throttler
 
+from arena.calls.prompt_tokens import PromptTokens, bytes_by_script
 from arena.errors import StudyError
-from arena.images import TOKENS_OF_AN_IMAGE
 from arena.types import Reply, Request
 
 VARIABLE = "ARENA_LIMITS"
@@ -244,10 +245,11 @@ class Slot:
     """The place of a call in flight.
 
     `takes_slot` says whether it is one of the run's slots; `entries` are its expected tokens in
-    each window of tokens.
+    each window of tokens, and `sizes` the bytes of its prompt by script, where there is one.
     """
 
     model: str
+    sizes: Mapping[str, int] = field(default_factory=dict)
     sent_at: float = 0.0
     takes_slot: bool = True
     entries: list[tuple[TokenWindow, list[float]]] = field(default_factory=list)
@@ -256,13 +258,21 @@ class Slot:
 class RateLimiter:
     """All limits of one run: slots for calls in flight, and limiters of providers and models."""
 
-    def __init__(self, in_flight: int, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        in_flight: int,
+        limits: Limits | None = None,
+        prompt_tokens: PromptTokens | None = None,
+    ) -> None:
+        # What was learned of prompts in earlier runs of the process, where it is given.
+        self._prompt_tokens = prompt_tokens or PromptTokens()
         self.slots = asyncio.Semaphore(in_flight)
         self._limits = dict(limits or {})
         self._limiters: dict[str, Limiter] = {}
         self._limiters_by_model: dict[str, tuple[Limiter, ...]] = {}
         self._in_flight: Counter[str] = Counter()
-        self._reply_tokens: dict[str, tuple[int, int]] = {}
+        # By model: how many replies stated their tokens, the sum, and the sum of squares.
+        self._reply_tokens: dict[str, tuple[int, float, float]] = {}
 
     def limiters(self, model: str) -> tuple[Limiter, ...]:
         """Return the limiters of a model: its own, then its provider's.
@@ -315,7 +325,10 @@ class RateLimiter:
         Nothing is held while waiting.  Returns False, without a slot, if the model's limiters have
         changed in the meantime.
         """
-        tokens = self._expected_tokens(slot.model, request)
+        tokens = 0.0
+        if any(limiter.tokens for limiter in limiters):
+            slot.sizes = slot.sizes or bytes_by_script(request.messages)
+            tokens = self._expected_tokens(slot, request)
         for limiter in limiters:
             limiter.waiting += 1
         async with AsyncExitStack() as lines:
@@ -324,6 +337,9 @@ class RateLimiter:
                     await lines.enter_async_context(limiter.line)
                 # First in every line now, so that no other call can take the room meanwhile.
                 while True:
+                    if slot.sizes:
+                        # Replies that came meanwhile have taught how long such prompts are.
+                        tokens = self._expected_tokens(slot, request)
                     waits_s = [limiter.wait_s(tokens) for limiter in limiters]
                     if (longest_s := max(waits_s, default=0.0)) > 0:
                         await asyncio.sleep(longest_s)
@@ -360,23 +376,29 @@ class RateLimiter:
                 limiter.speed_up()
         if reply is None or reply.tokens_out is None:
             return
-        count, total = self._reply_tokens.get(slot.model, (0, 0))
-        self._reply_tokens[slot.model] = (count + 1, total + reply.tokens_out)
+        count, total, squares = self._reply_tokens.get(slot.model, (0, 0.0, 0.0))
+        out = reply.tokens_out
+        self._reply_tokens[slot.model] = (count + 1, total + out, squares + out * out)
         if reply.tokens_in is not None:
+            if slot.sizes:
+                self._prompt_tokens.learn(slot.model, slot.sizes, reply.tokens_in)
             for window, entry in slot.entries:
                 window.correct(entry, reply.tokens_in + reply.tokens_out)
 
-    def _expected_tokens(self, model: str, request: Request) -> float:
+    def _expected_tokens(self, slot: Slot, request: Request) -> float:
         """Return the tokens that a call may take.
 
-        Four characters of a prompt are about one token.  A reply without a limit is expected to be
-        as long as the average reply of its model.
+        A reply without a limit is expected to be as long as the average reply of its model, and a
+        standard deviation more.
         """
-        count, total = self._reply_tokens.get(model, (0, 0))
-        average = total / count if count else FIRST_REPLY_TOKENS
-        prompt = sum(len(message.content) for message in request.messages) / 4
-        prompt += sum(TOKENS_OF_AN_IMAGE * len(message.images) for message in request.messages)
-        return prompt + (request.sampling.max_tokens or average)
+        prompt = self._prompt_tokens.expect(slot.model, slot.sizes)
+        if request.sampling.max_tokens is not None:
+            return prompt + request.sampling.max_tokens
+        count, total, squares = self._reply_tokens.get(slot.model, (0, 0.0, 0.0))
+        if not count:
+            return prompt + FIRST_REPLY_TOKENS
+        average = total / count
+        return prompt + average + math.sqrt(max(0.0, squares / count - average * average))
 
     def slow_down(self, slot: Slot) -> None:
         """Halve the calls in flight of a model after a 429 for the call with this slot."""

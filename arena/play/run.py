@@ -21,6 +21,7 @@ from arena.calls.estimate import CostEstimate
 from arena.calls.ledger import RunContext
 from arena.calls.prices import price_of
 from arena.calls.probes import Probes
+from arena.calls.prompt_tokens import PromptTokens
 from arena.calls.rate_limits import Limits, RateLimiter, limits_in_environment, merge_limits
 from arena.calls.retry import Retry
 from arena.calls.run_stats import RunStats
@@ -135,6 +136,7 @@ class Arena:
         self.batches = batches
         # Models that have answered: a stage need not ask them anew whether they do.
         self._answered: set[str] = set()
+        self._prompt_tokens = PromptTokens()
         # Dollars that other stages of the same tournament have spent of the budget (stages.py).
         self.spent_in_other_stages_usd = 0.0
 
@@ -290,9 +292,8 @@ class Arena:
             earlier = load_spending(self.path, study.name, prices)
             stats.budget = Budget(self.budget_usd, earlier.usd + self.spent_in_other_stages_usd)
             stats.uncounted = earlier.unpriced
-        stats.rate_limiter = RateLimiter(
-            self.concurrency, merge_limits(study.limits, limits_in_environment(), self.limits)
-        )
+        limits = merge_limits(study.limits, limits_in_environment(), self.limits)
+        stats.rate_limiter = RateLimiter(self.concurrency, limits, self._prompt_tokens)
         cache = {}
         if self.cache:
             cache = replay.load_cached_replies(self.path, study.name, known_models(todo))
