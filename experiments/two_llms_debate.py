@@ -7,6 +7,9 @@ The paper is "When Two LLMs Debate, Both Think They'll Win" (arXiv 2505.19184).
     arena run two_llms_debate -o ratings=likelihood,stake,scored,win_and_lose
                                                        one arm for each way to ask for the rating
     arena run two_llms_debate -o controls=all          the debate beside five control arms
+    arena run two_llms_debate -o form=chat             prompts as a chat, not as a transcript
+    arena run two_llms_debate -o replies=schema        replies by a schema, where a model serves it
+    arena run two_llms_debate --vary form -o repeats=2 both forms in turn, in one study
     arena run two_llms_debate -o preset=cross_model \\
         -o models=http/a@URL,http/b@URL -o motions=my.jsonl
     python two_llms_debate.py preset=informed     this file as a program: the paper's numbers too
@@ -15,6 +18,9 @@ The paper is "When Two LLMs Debate, Both Think They'll Win" (arXiv 2505.19184).
 both seats; in the others it meets itself.  `ratings` plays it once for each of these ways to ask
 for a rating, as arms of one study: the same debaters on the same motions, stated, staked, paid by
 Brier's rule, or with the chances of winning and of losing asked apart.
+
+`form` and `replies` are ours (protocols/debate_prompts.py), and studies of their own: the paper has
+a transcript in one message, and tags.
 
 `controls` plays it beside control arms, without which a rise in confidence cannot be read: a rating
 before any speech (`before`), no opponent (`unheard`), the opponent's speeches from a debate on
@@ -30,6 +36,7 @@ and two repeats.  With the simulated debaters nothing can be compared: their con
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from agents import agent
@@ -39,8 +46,10 @@ from analysis.reports.tables.formatting import decimal, percent
 from arena import MOTIONS, Arena, Arm, Sampling, Study, against_itself, round_robin
 from arena import motions as read_motions
 from arena.cli.study_program import run_study_program
-from protocols.debate import PRESETS, Rating, debate
+from protocols.debate import PRESETS, debate
 from protocols.debate_controls import CONTROLS
+from protocols.debate_prompts import PromptForm, Rating
+from protocols.structured import Replies
 
 Preset = Literal["cross_model", "self", "informed", "public", "red_team", "multi_round"]
 Control = Literal["all", "before", "unheard", "misplaced", "once", "never"]
@@ -66,6 +75,8 @@ def study(
     max_tokens: int | None = None,
     ratings: list[Rating] = AS_IN_PRESET,
     controls: list[Control] = NONE,
+    form: PromptForm = "transcript",
+    replies: Replies = "tags",
 ) -> Study:
     """Return one configuration of the paper, with these models, on these motions.
 
@@ -78,8 +89,14 @@ def study(
     lineups = list(round_robin(agents) if preset == "cross_model" else against_itself(agents))
     subjects = read_motions(motions) if motions else MOTIONS
     texts = tuple(subject.text for subject in subjects)
-    options = PRESETS[preset]
-    plain = {rating: {**options, "rating": rating} for rating in ratings} or {preset: options}
+    # Only where they are not the paper's, so that --vary may set them.
+    options = dict(PRESETS[preset])
+    if form != "transcript":
+        options["form"] = form
+    if replies != "tags":
+        options["replies"] = replies
+    labels: Sequence[str] = ratings or [preset]
+    plain = {each: {**options, "rating": each} if ratings else options for each in labels}
     arms = [Arm(label, debate, lineups, options) for label, options in plain.items()]
     for label, options in plain.items():
         for control, change in CONTROLS.items():
@@ -90,6 +107,7 @@ def study(
             name = control if len(plain) == 1 else f"{label}, {control}"
             arms.append(Arm(name, debate, lineups, {**options, **change, **beside}))
     kind = preset + "_ratings" * bool(ratings) + "_controls" * bool(controls)
+    kind += "_chat" * (form == "chat") + "_schema" * (replies == "schema")
     return Study(f"two_llms_debate_{kind}", arms, subjects, repeats)
 
 

@@ -12,7 +12,8 @@ missing (the publication let a person type it in); a confidence says how sure th
 on, and not by what margin the side won; the rubric follows the transcript, where the publication
 has it in a system prompt before it, so that all that judges of one order share stands first.  Left
 out: the line-by-line table of arguments.  Ours: two more wordings of the prompt
-(judging_wordings.py), and the code in the headings, which a speech cannot forge.
+(judging_wordings.py), the code in the headings, which a speech cannot forge, and the images of the
+motion, which the judge is shown where there are some, or not (`images`).
 
 Judging is a study like any other: `jury` makes one, debates are its subjects, seat orders its arms.
 Nothing is played again.
@@ -45,6 +46,7 @@ VERSION = "2"
 
 Order = Literal["as played", "swapped"]
 Wording = Literal["first", "second", "third"]
+Images = Literal["shown", "hidden"]
 BOTH_ORDERS: tuple[Order, ...] = ("as played", "swapped")
 # Digits of the code in the headings, 4 bits each.
 CODE_DIGITS = 8
@@ -97,18 +99,21 @@ async def judging(
     order: Order = "as played",
     may_abstain: bool = False,
     wording: Wording = "first",
+    images: Images = "shown",
 ) -> Verdict:
     """Let one judge read one debate once, the sides in one order, and give a verdict.
 
-    `wording` is one of three ways to say what a judge is told.  An unreadable part is None, with
-    the reason in the verdict's status.
+    `wording` is one of three ways to say what a judge is told; `images` says whether it sees those
+    of the motion, as the debaters did.  An unreadable part is None, with the reason in the
+    verdict's status.
     """
     # No speech can hold it: a debate's id is a hash that no debater is told.
     code = debate.debate[:CODE_DIGITS]
     words = WORDINGS[wording]
     form = words.form.format(winners=words.or_abstain if may_abstain else words.either)
     instructions = task(debate, order, code, words)
-    prompt = [instructions, transcript(debate, order, code), words.rubric, form]
+    pictures = debate.images if images == "shown" else ()
+    prompt = [*pictures, instructions, transcript(debate, order, code), words.rubric, form]
     read = partial(verdict, may_abstain=may_abstain)
     turn = await episode.ask(judge, prompt, phase="verdict", read=read)
     # A confidence in nobody's victory means nothing.
@@ -165,13 +170,14 @@ def jury(
     orders: Sequence[Order] = BOTH_ORDERS,
     repeats: int = 1,
     may_abstain: bool = False,
+    images: Images = "shown",
 ) -> Stage:
     """Return the stage in which each judge reads each finished debate of a study.
 
     Each judge reads it in each order, and `repeats` times.  `of` is the study or stage whose
     debates are judged, or the name of one that the store holds, such as an import.  judges x orders
     x repeats x debates give that many rows in `verdicts`.  Run it again with one more judge, order
-    or repeat, and only that is asked.
+    or repeat, and only that is asked.  `images` says whether judges see those of the motions.
 
     Raises StudyError for no judges, or two of one name; and, when the stage begins, for a study
     without debates in the store, or when swapped orders would show replies before the speeches that
@@ -181,7 +187,7 @@ def jury(
     judged = of if isinstance(of, str) else of.name
     lineups = [{"judge": judge} for judge in judges]
     arms = [
-        Arm(order, judging, lineups, {"order": order, "may_abstain": may_abstain})
+        Arm(order, judging, lineups, {"order": order, "may_abstain": may_abstain, "images": images})
         # A dict drops repeated orders and keeps their sequence.
         for order in dict.fromkeys(orders)
     ]
@@ -207,6 +213,7 @@ def jury(
             orders=orders,
             repeats=repeats,
             may_abstain=may_abstain,
+            images=images,
         )
 
     count = partial(count_judgings, of, write, len(arms) * len(judges) * repeats)

@@ -1,7 +1,8 @@
 """Read motions from a file, and offer six of our own to start with.
 
 A file is JSON lines (one object a line), a JSON list, a CSV, TSV or Parquet table, or plain text
-(one motion a line).  Objects have `motion` (or `text`), and may have `source` and `licence`.
+(one motion a line).  Objects have `motion` (or `text`), and may have `source`, `licence` and
+`images` (or `image`): paths relative to the file.
 Questions are in arena/studies/questions.py.
 """
 
@@ -14,6 +15,7 @@ import orjson
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from arena.errors import StudyError
+from arena.studies.image_columns import images_in
 from arena.studies.rows import read_rows
 from arena.types import Subject
 
@@ -29,6 +31,7 @@ class MotionRow(BaseModel):
     )
     source: str | None = None
     licence: str | None = Field(default=None, validation_alias=AliasChoices("licence", "license"))
+    images: object = Field(default=None, validation_alias=AliasChoices("images", "image"))
 
 
 # Between several right answers in the table `subjects`.
@@ -89,5 +92,9 @@ def motions(path: str | Path) -> tuple[Subject, ...]:
                 " a row needs a text in the field `motion`"
             ) from error
         source = motion.source or file.name
-        subjects.append(Subject(motion.text, source=source, licence=motion.licence))
+        try:
+            images = images_in(motion.images, file.parent)
+        except ValueError as error:
+            raise StudyError(f"{file}, row {number}: {error}") from error
+        subjects.append(Subject(motion.text, source=source, licence=motion.licence, images=images))
     return tuple(subjects)

@@ -43,6 +43,7 @@ OUR_COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "choices": ("choices", "options", "mc1_targets", "target_scores"),
     "context": ("passage", "context", "article", "story"),
+    "images": ("images", "image"),
     "source": ("source",),
     "licence": ("licence", "license"),
 }
@@ -81,6 +82,7 @@ class RawQuestion:
     gold: object = None
     choices: object = None
     context: object = None
+    images: object = None
     source: object = None
     licence: object = None
     first_is_right: bool = False

@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from arena.errors import QuestionsWarning, StudyError
 from arena.grading.spelling import braced_text, unwrap
+from arena.studies.image_columns import images_in
 from arena.studies.options import (
     LETTERS,
     Label,
@@ -56,6 +58,7 @@ def questions(
     source: str | None = None,
     licence: str | None = None,
     context: str | None = None,
+    images: str | None = "images",
     seed: int | None = 0,
 ) -> tuple[Subject, ...]:
     """Read questions from a .jsonl, .json, .csv, .tsv, .parquet or .txt file, in its order.
@@ -67,8 +70,9 @@ def questions(
     files: the question in `question`, `problem` or `text`, the gold answer in `answer`, `gold`,
     `target`, `answerKey` or `solution`, the options in `choices` or `options` (a list, or a mapping
     from letter to text), in columns of their own (A to D, option_a) or beside the right answer
-    (Incorrect Answer 1), a passage that stands before the question in `passage` or `context`, and
-    `source` (else the file's name) and `licence` in columns of these names.
+    (Incorrect Answer 1), a passage that stands before the question in `passage` or `context`, the
+    paths of images, relative to the file, in `images` or `image` (`images=None`: none are read),
+    and `source` (else the file's name) and `licence` in columns of these names.
 
     A gold answer is the text in the file ("025" keeps its zero); a number becomes text; of a worked
     solution only what follows `####` or stands in the last box counts, and one of more than 12
@@ -86,7 +90,7 @@ def questions(
     two ways, or if a named column is in no row.
     """
     others = {"choices": choices, "source": source, "licence": licence, "context": context}
-    columns = _columns(question, gold, others)
+    columns = _columns(question, gold, others, images)
     if str(path).startswith(HUB):
         dataset, subset, split = _hub_name(str(path).removeprefix(HUB))
         rows = _hub_rows(dataset, subset, split)
@@ -160,13 +164,17 @@ def _hub_rows(dataset: str, subset: str | None, split: str | None) -> list[objec
     return rows
 
 
-def _columns(question: str, gold: str | None, others: Mapping[str, str | None]) -> Columns:
+def _columns(
+    question: str, gold: str | None, others: Mapping[str, str | None], images: str | None = "images"
+) -> Columns:
     """Return the columns to try: our own if the caller left the defaults, else the caller's."""
     columns = OUR_COLUMNS | {part: (name,) for part, name in others.items() if name}
     if question != "question":
         columns["question"] = (question,)
     if gold != "answer":
         columns["gold"] = () if gold is None else (gold,)
+    if images != "images":
+        columns["images"] = () if images is None else (images,)
     return columns
 
 
@@ -177,6 +185,8 @@ def _subjects(
     raw: list[tuple[str, RawQuestion, list[Label]]] = []
     fields: set[str] = set()
     unused: set[str] = set()
+    # Of a data set of the hub there is no such file; its images are bytes.
+    folder = Path(place).parent
     for number, row in enumerate(rows, 1):
         where = f"{place}, row {number}"
         if not isinstance(row, Mapping):
@@ -217,7 +227,9 @@ def _subjects(
                     f"the gold answer is the letter {found.gold!r}, and this question has no"
                     " options, as others have"
                 )
-            subjects.append(_subject(found, options, source, seed, numbers))
+            subject = _subject(found, options, source, seed, numbers)
+            shown = images_in(found.images, folder)
+            subjects.append(replace(subject, images=shown) if shown else subject)
         except ValueError as error:
             raise StudyError(f"{where}: {error}") from error
     if unused:

@@ -8,6 +8,7 @@ even read here.
 from __future__ import annotations
 
 import hashlib
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +16,14 @@ from pathlib import Path
 import orjson
 
 from arena.errors import StudyError
+from arena.images import Image
 from arena.store.database import open_live
 from arena.types import Subject, Turn
 
 SPEECHES = """
     select
         e.episode, m.text as motion, e.options->>'schedule' as schedule,
-        t.seat, t.step, t.phase, t.round, t.public
+        m.images, t.seat, t.step, t.phase, t.round, t.public
     from episodes e join turns t using (episode) left join subjects m using (subject)
     where e.study = ? and e.status = 'done' and t.seat in ('proposition', 'opposition')
         -- A rating before the debate is no speech.
@@ -29,6 +31,7 @@ SPEECHES = """
     -- In descending order the proposition comes before the opposition.
     order by e.episode, t.round, t.seat desc, t.step
 """
+IMAGES = "select image, base64 from images where image in (select unnest($1::varchar[]))"
 JUDGEABLE = """
     select study, count(*) from episodes join seats using (episode)
     where seat = 'proposition' and status = 'done' group by all
@@ -95,6 +98,9 @@ def stored_debates(path: Path, study: str) -> tuple[StoredDebate, ...]:
     with open_live(path, ("episodes",)) as con:
         rows = con.execute(SPEECHES, [study]).fetchall()
         others = con.execute(JUDGEABLE).fetchall() if not rows else []
+        hashes = sorted({each for row in rows for each in row[3] or ()})
+        stored = dict(con.execute(IMAGES, [hashes]).fetchall()) if hashes else {}
+    images = {name: Image(b64decode(data)) for name, data in stored.items()}
     if not rows:
         studies = ", ".join(f"{name} ({count})" for name, count in sorted(others)) or "none"
         raise StudyError(
@@ -103,18 +109,25 @@ def stored_debates(path: Path, study: str) -> tuple[StoredDebate, ...]:
         )
     speeches: dict[str, list[Turn]] = {}
     about: dict[str, tuple[str, bool]] = {}
-    for episode, motion, schedule, seat, step, phase, round, public in rows:
+    shown: dict[str, tuple[Image, ...]] = {}
+    for episode, motion, schedule, pictures, seat, step, phase, round, public in rows:
         about[episode] = motion or "", schedule == "sequential"
+        shown[episode] = tuple(images[each] for each in pictures or () if each in images)
         speeches.setdefault(episode, []).append(
             Turn(episode, seat, step, phase, round, text="", public=public)
         )
     return tuple(
-        stored_debate(episode, *about[episode], tuple(turns)) for episode, turns in speeches.items()
+        stored_debate(episode, *about[episode], tuple(turns), shown[episode])
+        for episode, turns in speeches.items()
     )
 
 
 def stored_debate(
-    episode: str, motion: str, sequential: bool, turns: tuple[Turn, ...]
+    episode: str,
+    motion: str,
+    sequential: bool,
+    turns: tuple[Turn, ...],
+    images: tuple[Image, ...] = (),
 ) -> StoredDebate:
     """Return one debate as a subject."""
     words = [motion, [(turn.seat, turn.step, turn.phase, turn.public) for turn in turns]]
@@ -124,6 +137,7 @@ def stored_debate(
         text,
         "debate",
         source=episode,
+        images=images,
         debate=episode,
         motion=motion,
         turns=turns,

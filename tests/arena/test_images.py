@@ -8,7 +8,8 @@ import pytest
 
 from arena.errors import StudyError
 from arena.images import MOST_BYTES, Image, read_image
-from arena.studies.motions import subject_id
+from arena.studies.motions import motions, subject_id
+from arena.studies.questions import questions
 from arena.types import Subject
 
 PNG, JPEG, GIF = b"\x89PNG\r\n\x1a\n...", b"\xff\xd8\xff\xe0...", b"GIF89a..."
@@ -57,3 +58,21 @@ def test_images_are_part_of_a_subject_only_where_there_are_some() -> None:
         len({subject_id(each) for each in (plain, one, Subject("Which?", images=(Image(GIF),)))})
         == 3
     )
+
+
+def test_files_of_motions_and_questions_name_images_beside_them(tmp_path: Path) -> None:
+    (tmp_path / "cat.png").write_bytes(PNG)
+    file = tmp_path / "rows.jsonl"
+    file.write_text(
+        '{"question": "A cat?", "motion": "A cat.", "answer": "yes", "image": "cat.png"}\n'
+        '{"question": "Cats?", "motion": "Cats.", "answer": "no", "images": ["cat.png", "cat.png"]}'
+    )
+    for read in (questions, motions):
+        assert [subject.images for subject in read(file)] == [(Image(PNG),), (Image(PNG),) * 2]
+    assert all(not subject.images for subject in questions(file, images=None))
+    file.write_text(
+        '{"question": "A cat?", "motion": "A cat.", "answer": "yes", "image": "no.png"}'
+    )
+    for read in (questions, motions):
+        with pytest.raises(StudyError, match=r"rows.jsonl, row 1: the image .*no.png' cannot be"):
+            read(file)
