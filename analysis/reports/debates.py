@@ -21,6 +21,7 @@ from analysis.read.answers import AnswerRecord, read_answers
 from analysis.read.beside import Beside, read_beside
 from analysis.read.controls import ControlData, read_controls
 from analysis.read.debates import Count, DebateRecord, Debates, Unfinished, read_records
+from analysis.read.efforts import EffortRow
 from analysis.read.rating_kinds import NOTHING, RatingKinds
 from analysis.read.seats import SeatRecord, read_seats
 from analysis.read.selection import ALL, By, Chosen, Selection
@@ -199,6 +200,7 @@ class StudyReport:
     private_reasoning: Annotated[PrivateReasoning | None, OPTIONAL] = None
     usage: Annotated[StudyUsage | None, OPTIONAL] = None
     controls: Annotated[ControlFindings | None, OPTIONAL] = None
+    efforts: Annotated[tuple[EffortRow, ...] | None, OPTIONAL] = None
 
 
 def report(

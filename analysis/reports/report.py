@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from analysis.read.efforts import read_efforts
 from analysis.read.labels import read_labels
 from analysis.read.selection import ALL, Selection
 from analysis.read.verdicts import judged_studies
@@ -93,7 +94,7 @@ def debate_report(
         raise StudyError(f"the mixed model (--mixed) needs at least 3 debates, found {sample}")
     checks = Checks(margin, mixed, sample, details)
     found = study_reports(path, study, checks, selection)
-    labelled = with_labels(path, found, study, selection)
+    labelled = with_labels(path, with_efforts(path, found, study, selection), study, selection)
     reports = tuple(with_registrations(path, labelled, checks, selection))
     empty = "There are no debates in this store yet."
     return Report(reports, tuple(map(report_document, reports)), empty, "arena report")
@@ -114,6 +115,14 @@ def with_labels(
         else report
         for report in reports
     ]
+
+
+def with_efforts(
+    path: Path, reports: Iterable[StudyReport], study: str | None, selection: Selection
+) -> list[StudyReport]:
+    """Return reports with how much was reasoned, where a seat has an effort."""
+    found = read_efforts(path, study, selection)
+    return [replace(report, efforts=found.get(report.study)) for report in reports]
 
 
 def rank_report(

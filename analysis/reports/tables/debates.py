@@ -13,6 +13,7 @@ from analysis.reports.tables.answers import answer_blocks
 from analysis.reports.tables.claims import claim_cells, claim_headings, claim_words, scope_notes
 from analysis.reports.tables.controls import control_blocks
 from analysis.reports.tables.details import details_block
+from analysis.reports.tables.efforts import effort_blocks
 from analysis.reports.tables.formatting import (
     count_with_share,
     decimal,
@@ -72,6 +73,7 @@ def report_document(report: StudyReport) -> Document:
     if report.seats is not None:
         blocks += seat_blocks(report.seats)
     blocks += label_blocks(report.labels or ())
+    blocks += effort_blocks(report.efforts or ())
     blocks.append(missing_block(report))
     judged = debates is not None and bool(debates.calibration)
     # Rules about juries are of no use to a study that was never judged.
