@@ -17,7 +17,8 @@ class ModelEstimate:
 
     `usd` is in dollars, None if the price is unknown.  `calls_at_most` and `usd_if_longest` assume
     that whatever may be asked once more is, and `usd_if_longest` also that every reply is as long
-    as it may be: None if nothing bounds its length.
+    as it may be: None if nothing bounds its length.  Of `tokens_in`, the provider's cache is
+    expected to serve `tokens_cached`.
     """
 
     model: str
@@ -27,6 +28,7 @@ class ModelEstimate:
     tokens_out: int
     usd: float | None
     usd_if_longest: float | None
+    tokens_cached: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,8 @@ class CostEstimate:
     `played` of the `episodes` were played with stand-ins and represent all of them.  `simulated`
     says that no call would go to a real model.  `failed` counts episodes that the stand-ins could
     not play, and `why` is the reason of the first of them.  `earlier` versions of the protocols
-    have played episodes of the study, beside which these would be played anew.
+    have played episodes of the study, beside which these would be played anew.  `lengths` says what
+    was learned from stored calls, None if nothing was.
     """
 
     episodes: int
@@ -46,6 +49,7 @@ class CostEstimate:
     failed: int = 0
     why: str | None = None
     earlier: tuple[EarlierVersion, ...] = ()
+    lengths: str | None = None
 
     @property
     def calls(self) -> int:
@@ -61,6 +65,11 @@ class CostEstimate:
     def tokens_in(self) -> int:
         """Return the tokens of all prompts."""
         return sum(model.tokens_in for model in self.models)
+
+    @property
+    def tokens_cached(self) -> int:
+        """Return the tokens of all prompts that caches are expected to serve."""
+        return sum(model.tokens_cached for model in self.models)
 
     @property
     def tokens_out(self) -> int:
@@ -92,7 +101,8 @@ def describe_estimate(expected: CostEstimate) -> str:
     calls = f"{expected.calls:,} calls"
     if expected.calls_at_most > expected.calls:
         calls += f" (at most {expected.calls_at_most:,} with re-asks)"
-    text = f"{calls}, {expected.tokens_in:,} tokens in, {expected.tokens_out:,} out"
+    cached = f" ({expected.tokens_cached:,} from caches)" if expected.tokens_cached else ""
+    text = f"{calls}, {expected.tokens_in:,} tokens in{cached}, {expected.tokens_out:,} out"
     unknown = [model.model for model in expected.models if model.usd is None]
     if unknown:
         text += f", price of {', '.join(unknown)} not known"

@@ -20,8 +20,11 @@ def print_table(table: QueryResult, edge: str = "", between: str = "  ", after: 
         print("long cells were cut; --format csv or json shows them whole", file=sys.stderr)
 
 
-def print_estimate(study: str, estimate: CostEstimate, reply_tokens: int) -> None:
-    """Print the result of a dry run: a table by model, and its assumptions."""
+def print_estimate(study: str, estimate: CostEstimate, reply_tokens: int | None) -> None:
+    """Print the result of a dry run: a table by model, and its assumptions.
+
+    `reply_tokens` is the length of every reply that the user gave, None: as far as stored.
+    """
     from arena.calls.earlier_versions import describe_earlier, ways_on
     from arena.store.result import QueryResult
 
@@ -64,11 +67,20 @@ def print_estimate(study: str, estimate: CostEstimate, reply_tokens: int) -> Non
             f"{estimate.played} episodes, drawn at random, were played with stand-ins and scaled up"
         )
     print(
-        f"assumed: {reply_tokens} tokens a reply (--reply-tokens), 4 characters a token, no"
+        f"assumed: {assumptions(estimate, reply_tokens)}, no"
         " retries; calls_at_most: all that may be asked once more is; usd_if_longest: that, and"
         " every reply as long as its model allows; unknown: no price (--price MODEL=IN,OUT), or no"
         " max_tokens"
     )
+
+
+def assumptions(estimate: CostEstimate, reply_tokens: int | None) -> str:
+    """Say which lengths of replies and tokens a dry run assumes."""
+    cached = f"; caches serve {estimate.tokens_cached:,} tokens" if estimate.tokens_cached else ""
+    rest = f"{reply_tokens or 500} tokens a reply (--reply-tokens), 4 characters a token"
+    if estimate.lengths is None or reply_tokens is not None:
+        return rest + cached
+    return f"{estimate.lengths}; elsewhere {rest}{cached}"
 
 
 def format_dollars(amount: float | None) -> str:

@@ -2,9 +2,10 @@
 
 A stand-in answers every request with a reply of an assumed length, in the form that the debates of
 this project ask for.  Anything that a protocol cannot read in it is taken as it is and not asked
-again.  So the count of calls is exact unless a protocol decides by the words of the replies.  A
-token is taken as four characters.  What a reader would ask once more is in the worst case alone;
-retries and replies from a cache are not included.
+again.  So the count of calls is exact unless a protocol decides by the words of the replies.
+Replies are as long as those of stored calls in the same phase, and a token of a prompt has as many
+bytes as there; where nothing is stored, a token is taken as four characters.  What a reader would
+ask once more is in the worst case alone; retries are not included, nor replies from another study.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ from itertools import repeat
 
 from arena.calls.estimate import CostEstimate, ModelEstimate, sum_if_known
 from arena.calls.ledger import RunContext
-from arena.calls.prices import cost_usd, price_of, worst_case_usd
+from arena.calls.prices import cost_usd, price_of, prompt_bytes, worst_case_usd
+from arena.calls.prompt_caches import BYTES_A_TOKEN as LEAST_BYTES_A_TOKEN
+from arena.calls.prompt_caches import EpisodePrefixes, beginnings, most_tokens_of
 from arena.calls.rate_limits import RateLimiter
+from arena.calls.stored_lengths import BYTES_A_TOKEN, ReplyLength, StoredLengths
 from arena.errors import ProtocolError, ReaderError, StudyError, error_kind
 from arena.images import TOKENS_OF_AN_IMAGE
 from arena.play.episode import Episode, Step
@@ -44,6 +48,8 @@ from arena.types import (
 # The assumed length of a reply.
 REPLY_TOKENS = 500
 CHARACTERS_A_TOKEN = 4
+NOTHING_STORED = StoredLengths()
+NO_PREFIXES: Mapping[str, EpisodePrefixes] = {}
 MOST_TURNS = 2000
 LONGEST_S = 20.0
 StepWatch = Callable[[Step, Request], None]
@@ -76,11 +82,15 @@ class StandIn(BaseModel):
     model: Model
     reply_tokens: int
     price: Price | None = None
+    bytes_a_token: float = BYTES_A_TOKEN
+    length_of: Callable[[Request], ReplyLength | None] = lambda request: None
     ratings: Iterator[int] = field(default_factory=lambda: repeat(60))
     calls: int = 0
     reasks: int = 0
     tokens_in: int = 0
+    tokens_cached: int = 0
     tokens_out: int = 0
+    kept: set[bytes] = field(default_factory=set)
     usd: list[float | None] = field(default_factory=list)
     usd_if_longest: list[float | None] = field(default_factory=list)
 
@@ -88,6 +98,7 @@ class StandIn(BaseModel):
 
     def __post_init__(self) -> None:
         self.capabilities = self.model.capabilities
+        self.prompt_cache = self.model.prompt_cache
 
     @property
     def name(self) -> str:
@@ -97,19 +108,46 @@ class StandIn(BaseModel):
     async def __call__(self, request: Request) -> Reply:
         """Answer and count."""
         self.calls += 1
-        tokens_out = min(self.reply_tokens, request.sampling.max_tokens or self.reply_tokens)
+        length = self.length_of(request) or assumed_length(self.reply_tokens)
+        most = request.sampling.max_tokens or length.tokens
+        tokens_out = min(length.tokens, most)
         # A reply with a limit is assumed to reach it: protocols that continue a cut thought would
         # otherwise end with the first.
         finish = "stop" if request.sampling.max_tokens is None else "length"
-        tokens_in = tokens_of(request)
-        text = stand_in_text(tokens_out, next(self.ratings))
-        reply = Reply(text, finish_reason=finish, tokens_in=tokens_in, tokens_out=tokens_out)
+        tokens_in = tokens_of(request, self.bytes_a_token)
+        text = stand_in_text(length, next(self.ratings), share=tokens_out / max(1, length.tokens))
+        cached, written = self.look_up(request)
+        reply = Reply(
+            text,
+            finish_reason=finish,
+            tokens_in=tokens_in,
+            tokens_out=tokens_out,
+            tokens_cached=cached,
+            tokens_cache_written=written,
+        )
         self.tokens_in += tokens_in
+        self.tokens_cached += cached
         self.tokens_out += tokens_out
         free = 0.0 if self.model.simulated else None
         self.usd.append(cost_usd(self.price, reply) if self.price else free)
         self.usd_if_longest.append(worst_case_usd(self.price, request) if self.price else free)
         return reply
+
+    def look_up(self, request: Request) -> tuple[int, int]:
+        """Return how many tokens of a prompt its provider's cache serves, and how many it takes."""
+        cached = end = 0
+        for prefix, key in zip(request.shared, beginnings(self.model, request), strict=True):
+            # Stand-ins speak alike in all episodes, models do not.
+            if not prefix.by_episodes:
+                key += request.place.episode.encode()
+            characters = most_tokens_of(request.messages, prefix.message, prefix.end)
+            tokens = round(characters * LEAST_BYTES_A_TOKEN / self.bytes_a_token)
+            if key in self.kept:
+                cached = tokens
+            elif prefix.readers:
+                self.kept.add(key)
+                end = tokens
+        return cached, max(0, end - cached)
 
     def count_reask(self, request: Request) -> None:
         """Count a second ask that may come after the first reply to this request."""
@@ -130,6 +168,7 @@ class StandIn(BaseModel):
             round(self.tokens_out * scale),
             None if usd is None else usd * scale,
             None if longest is None else longest * scale,
+            round(self.tokens_cached * scale),
         )
 
 
@@ -183,20 +222,23 @@ class DryRunEpisode(Episode):
         return await super()._take_turn(replace(step, seat=seat, read=read_leniently))
 
 
-def stand_in_text(tokens: int, rating: int = 60) -> str:
-    """Return a reply of about so many tokens: thoughts, a speech twice as long, a rating."""
-    # "word " has five characters: a fifteenth of all in words is a third of the length.
+def assumed_length(tokens: int) -> ReplyLength:
+    """Return the length of a reply of so many tokens: thoughts, and a speech twice as long."""
     characters = tokens * CHARACTERS_A_TOKEN
-    thoughts = "word " * (characters // 15)
-    speech = "word " * (characters * 2 // 15)
+    return ReplyLength(tokens, characters * 2 // 3, characters // 3)
+
+
+def stand_in_text(length: ReplyLength, rating: int = 60, share: float = 1.0) -> str:
+    """Return a reply of about this length, or a share of it: thoughts, a speech, a rating."""
+    thoughts = "word " * int(length.thoughts * share / 5)
+    speech = "word " * int(length.public * share / 5)
     return f"<thoughts>{thoughts}</thoughts>\n<speech>{speech}</speech>\n<rating>{rating}</rating>"
 
 
-def tokens_of(request: Request) -> int:
+def tokens_of(request: Request, bytes_a_token: float = BYTES_A_TOKEN) -> int:
     """Return about how many tokens the prompt has."""
-    words = sum(len(message.content) for message in request.messages) // CHARACTERS_A_TOKEN
     images = sum(len(message.images) for message in request.messages)
-    return words + TOKENS_OF_AN_IMAGE * images
+    return int(prompt_bytes(request.messages) / bytes_a_token) + TOKENS_OF_AN_IMAGE * images
 
 
 def failure_reason(error: BaseException) -> str:
@@ -213,13 +255,14 @@ async def play_on_stand_ins(
     *,
     most_turns: int = MOST_TURNS,
     watch: StepWatch | None = None,
+    prefixes: Mapping[str, EpisodePrefixes] = NO_PREFIXES,
 ) -> list[BaseException | None]:
     """Play episodes on stand-ins, with the turns that are stored; return the error of each.
 
     StudyError stands for a fault of the protocol that other words would not mend.  `watch` is
     called with each step and its request.
     """
-    run = RunContext("estimate", NoJournal(), RateLimiter(len(plays) + 1))
+    run = RunContext("estimate", NoJournal(), RateLimiter(len(plays) + 1), prefixes=prefixes)
 
     async def play_one(play: Play) -> None:
         """Play one episode, and check what the protocol returns."""
@@ -282,14 +325,18 @@ async def estimate_cost(
     state: StudyState,
     prices: Mapping[str, Price],
     *,
+    lengths: StoredLengths = NOTHING_STORED,
     reply_tokens: int = REPLY_TOKENS,
+    prefixes: Mapping[str, EpisodePrefixes] = NO_PREFIXES,
     at_most: int = 1000,
 ) -> CostEstimate:
     """Estimate the cost of the episodes `todo`, without the turns that are stored already.
 
     At most `at_most` of them are played, a random choice with a fixed seed, and scaled up.
-    `prices` are those given by hand.  An episode that fails on stand-ins is counted in `failed`,
-    and its calls are missing.  Raises StudyError for a reader that can read no reply.
+    `prices` are those given by hand.  Replies have their stored `lengths`, or else `reply_tokens`;
+    `prefixes` tell what prompts share, which is read from a cache where it has a price.  An episode
+    that fails on stand-ins is counted in `failed`, and its calls are missing.  Raises StudyError
+    for a reader that can read no reply.
     """
     sample = list(todo) if len(todo) <= at_most else random.Random(1).sample(list(todo), at_most)
     stand_ins: dict[str, StandIn] = {}
@@ -299,10 +346,19 @@ async def estimate_cost(
         model = agent.model
         if isinstance(model, StandIn):
             return agent
-        stand_in = StandIn(model, reply_tokens, price_of(model, prices))
+        stand_in = StandIn(
+            model,
+            reply_tokens,
+            price_of(model, prices),
+            lengths.bytes_a_token.get(model.name, BYTES_A_TOKEN),
+            lambda request: lengths.reply(
+                model.name, protocols.get(request.place.episode, ""), request.place.phase
+            ),
+        )
         return replace(agent, model=stand_ins.setdefault(model.name, stand_in))
 
-    outcomes = await play_on_stand_ins(sample, state, with_stand_in)
+    protocols = {play.episode: protocol_name(play.protocol) for play in sample}
+    outcomes = await play_on_stand_ins(sample, state, with_stand_in, prefixes=prefixes)
     errors = [error for error in outcomes if error is not None]
     raise_faults(errors)
     scale = len(todo) / len(sample)
@@ -313,4 +369,5 @@ async def estimate_cost(
         simulated=all(agent.model.simulated for play in todo for agent in play.lineup.values()),
         failed=len(errors),
         why=failure_reason(errors[0]) if errors else None,
+        lengths=lengths.describe(stand_ins),
     )

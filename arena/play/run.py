@@ -31,7 +31,7 @@ from arena.former_names import former_parameters
 from arena.play import preflight
 from arena.play.batched import check_batches, open_rounds, play_in_batches
 from arena.play.concurrent import close_models, open_models
-from arena.play.dry_run import REPLY_TOKENS, estimate_cost
+from arena.play.forecast import forecast, quick_forecast
 from arena.play.identity import check_models, describe_unknown, known_models, load_earlier
 from arena.play.plans import is_other_plan, plan_change_lines
 from arena.play.progress import Watch, progress
@@ -57,7 +57,6 @@ from arena.text import utc_now
 from arena.types import Price
 
 QUICK_FOLD_BYTES = 16 * 2**20
-QUICK_ESTIMATE = 12
 NOTHING: Mapping[str, Any] = {}
 
 
@@ -261,7 +260,7 @@ class Arena:
             and not selection.anew
             and (earlier := await asyncio.to_thread(preflight.find_earlier, self.path, all_plays))
         ):
-            cost = await estimate_cost(todo, state, self.prices)
+            cost = await forecast(self.path, todo, state, self.prices)
             preflight.refuse_earlier(self.path, earlier, cost)
         return todo
 
@@ -279,9 +278,10 @@ class Arena:
         stats.notes += describe_unknown(load_stored_models(self.path, study.name), todo)
         run_id = new_run_id()
         models = {agent.model.name: agent.model for agent in preflight.agents_of(todo)}
+        todo, prefixes = await plan_prefixes(todo, self.concurrency, self.batches)
         if not all(model.simulated for model in models.values()):
             stats.servings = load_earlier(self.path, study.name)
-            stats.expected = await estimate_cost(todo, state, self.prices, at_most=QUICK_ESTIMATE)
+            stats.expected = await quick_forecast(self.path, todo, state, self.prices, prefixes)
         if self.budget_usd is not None:
             prices = {
                 name: price
@@ -298,7 +298,6 @@ class Arena:
         if self.cache:
             cache = replay.load_cached_replies(self.path, study.name, known_models(todo))
         departs = await deviation_lines(self.path, study.name, all_plays, run_id)
-        todo, prefixes = await plan_prefixes(todo, self.concurrency, self.batches)
         journal = Journal(database.journal_folder(self.path), run_id)
         batches = open_rounds(self.path, study.name, self.batches)
         stats.batches = batches
@@ -353,14 +352,14 @@ class Arena:
         study: Study,
         *,
         selection: RunSelection = EVERYTHING_OPEN,
-        reply_tokens: int = REPLY_TOKENS,
+        reply_tokens: int | None = None,
     ) -> CostEstimate:
         """Estimate the cost of the open episodes of a study, blocking.
 
-        Nothing is asked and nothing is written.  `reply_tokens` is the assumed length of a reply.
-        Raises StudyError as `play` does.
+        Nothing is asked and nothing is written.  `reply_tokens` is the length of every reply; None:
+        as long as in stored calls, or else 500.  Raises StudyError as `play` does.
         """
-        if not 1 <= reply_tokens <= 1_000_000:
+        if reply_tokens is not None and not 1 <= reply_tokens <= 1_000_000:
             raise StudyError(
                 f"a reply has at least 1 token, and at most a million, found {reply_tokens}"
             )
@@ -372,7 +371,7 @@ class Arena:
         if not todo:
             return CostEstimate(0, 0, ())
         cost = run_blocking(
-            lambda: estimate_cost(todo, state, self.prices, reply_tokens=reply_tokens)
+            lambda: forecast(self.path, todo, state, self.prices, reply_tokens=reply_tokens)
         )
         if selection.anew or not self.path.exists():
             return cost

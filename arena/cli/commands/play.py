@@ -166,8 +166,8 @@ def add_costs(group: Options) -> None:
     add_repeatable(group, "--price", metavar="MODEL=IN,OUT", help=price)
     dry_run = "estimate calls, tokens and costs; call no model and write nothing"
     add_flag(group, "--dry-run", dry_run)
-    length = "the length of a reply that --dry-run assumes (default: 500)"
-    group.add_argument("--reply-tokens", type=int, default=500, metavar="N", help=length)
+    length = "the length of a reply that --dry-run assumes (default: as stored ones, or 500)"
+    group.add_argument("--reply-tokens", type=int, metavar="N", help=length)
 
 
 def shard(text: str) -> tuple[int, int]:
@@ -261,7 +261,7 @@ def vary_options(stages: Stages, vary: Sequence[str]) -> Stages:
 
 
 def print_dry_run(
-    arena: Arena, stages: Stages, path: Path, selection: RunSelection, reply_tokens: int
+    arena: Arena, stages: Stages, path: Path, selection: RunSelection, reply_tokens: int | None
 ) -> None:
     """Print the estimated cost of each stage."""
     from arena.tournaments.stages import arena_for_study, check_limit_names, try_resolve_stage
