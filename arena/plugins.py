@@ -1,4 +1,4 @@
-"""Find what other packages add: models and protocols, by entry point.
+"""Find what other packages add: models, protocols and hooks, by entry point.
 
 A package states in its pyproject.toml which functions it adds:
 
@@ -7,6 +7,9 @@ A package states in its pyproject.toml which functions it adds:
 
     [project.entry-points."arena.protocols"]
     panel = "mylab_arena:panel"                 # protocols.named("panel")
+
+    [project.entry-points."arena.hooks"]
+    mylab = "mylab_arena:on_event"              # told of every run (arena/events.py)
 
 Plugins are listed without being imported; one is imported when its name is asked for.
 """
@@ -27,6 +30,7 @@ from arena.errors import ArenaError, StudyError
 
 MODELS = "arena.models"
 PROTOCOLS = "arena.protocols"
+HOOKS = "arena.hooks"
 
 
 @dataclass(frozen=True, slots=True)

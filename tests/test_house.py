@@ -16,7 +16,8 @@ PACKAGES = ("arena", "agents", "protocols", "analysis")
 # one line none imports another, except that the words of the first line know each other.
 LAYERS = (
     "arena.types arena.sampling arena.price arena.reply arena.images arena.batches arena.private"
-    " arena.errors arena.text arena.former_names arena.packages arena.plugins",
+    " arena.errors arena.text arena.former_names arena.packages arena.plugins"
+    " arena.events",
     "arena.store arena.grading",
     "arena.calls",
     "arena.studies",
@@ -43,7 +44,7 @@ PUBLIC = {
 # another package's function that fails one sentence, a row of a batch its own failure.
 BROAD = {
     *("agents.local.engine", "arena.play.concurrent", "arena.play.reading", "arena.play.reread"),
-    *("arena.plugins", "arena.tournaments.study_file", "arena.web.lanes"),
+    *("arena.play.hooks", "arena.plugins", "arena.tournaments.study_file", "arena.web.lanes"),
 }
 MOST_LINES = 440
 LONGEST_FUNCTION = 60

@@ -27,11 +27,13 @@ from arena.calls.retry import Retry
 from arena.calls.run_stats import RunStats
 from arena.calls.spending import load_spending
 from arena.errors import StoreError, StudyError
+from arena.events import Hook, HookFunction
 from arena.former_names import former_parameters
 from arena.play import preflight
 from arena.play.batched import check_batches, open_rounds, play_in_batches
 from arena.play.concurrent import close_models, open_models
 from arena.play.forecast import forecast, quick_forecast
+from arena.play.hooks import check_hooks, open_journal
 from arena.play.identity import check_models, describe_unknown, known_models, load_earlier
 from arena.play.plans import is_other_plan, plan_change_lines
 from arena.play.progress import Watch, progress
@@ -44,7 +46,7 @@ from arena.play.sync import run_blocking
 from arena.store import database, replay
 from arena.store.damage import describe_damage
 from arena.store.folding import FoldResult
-from arena.store.journal import Journal, write_journal
+from arena.store.journal import write_journal
 from arena.store.paths import store_path
 from arena.store.query import Parameters
 from arena.store.replay import StudyState
@@ -100,7 +102,8 @@ class Arena:
     `prices` are known by hand, by model.  `cache` uses replies to identical requests from earlier
     studies of the store.  A run stops when more than the share `max_unreadable`, in [0, 1], of the
     turns of a model cannot be read.  With `batches`, models whose providers have a batch endpoint
-    are asked in batches, all others call by call.
+    are asked in batches, all others call by call.  `hooks` are told what happens in a run
+    (arena/events.py).
     """
 
     def __init__(
@@ -115,6 +118,7 @@ class Arena:
         cache: bool = False,
         max_unreadable: float | None = None,
         batches: BatchSettings | None = None,
+        hooks: Sequence[Hook | HookFunction] = (),
     ) -> None:
         if concurrency < 1:
             raise StudyError(f"concurrency must be at least 1, found {concurrency}")
@@ -124,6 +128,7 @@ class Arena:
             raise StudyError(
                 f"the largest share of unreadable turns lies in 0 to 1, found {max_unreadable}"
             )
+        check_hooks(hooks)
         self.path = store_path(path)
         self.concurrency = concurrency
         self.limits = limits
@@ -133,6 +138,7 @@ class Arena:
         self.cache = cache
         self.max_unreadable = max_unreadable
         self.batches = batches
+        self.hooks = hooks
         # Models that have answered: a stage need not ask them anew whether they do.
         self._answered: set[str] = set()
         self._prompt_tokens = PromptTokens()
@@ -298,7 +304,8 @@ class Arena:
         if self.cache:
             cache = replay.load_cached_replies(self.path, study.name, known_models(todo))
         departs = await deviation_lines(self.path, study.name, all_plays, run_id)
-        journal = Journal(database.journal_folder(self.path), run_id)
+        folder = database.journal_folder(self.path)
+        journal = open_journal(folder, self.hooks, study, run_id, todo, stats)
         batches = open_rounds(self.path, study.name, self.batches)
         stats.batches = batches
         run = RunContext(
