@@ -30,7 +30,8 @@ class TokenChoice:
 class Reply:
     """The answer of a model.  Counts are in tokens; None means that the provider did not say.
 
-    `reasoning` is reasoning text that the provider serves apart from `text`; `tokens_out` includes
+    `reasoning` is reasoning text that the provider serves apart from `text`, `reasoning_source` who
+    wrote it: "model", or "summary" where another model did; `tokens_out` includes
     `tokens_reasoning`.  `cost_usd` is set if the provider itself states the cost (`cost_source` is
     then "provider"); otherwise the arena computes it from prices.  `measures` are numbers computed
     from token probabilities, by name.  Local models also report how many prompt tokens they read
@@ -59,3 +60,4 @@ class Reply:
     fingerprint: str | None = None
     tokens_cache_written: int | None = None
     tokens_cache_written_long: int | None = None
+    reasoning_source: str | None = None

@@ -253,7 +253,15 @@ def read_message(body: bytes, *, endpoint: str, key: Key, http_status: int) -> R
         refusal = label(details.get("explanation") or details.get("category"), key)
         raise no_text_error(endpoint, counts, refusal, words.others)
     thought = without_key(words.reasoning, key) or None
-    return replace(counts, text=without_key(words.text, key), reasoning=thought)
+    # From Claude 4 on another model writes what is served as its thoughts.
+    version = version_of(counts.model_served or "")
+    source = None if version is None else "summary" if version >= (4, 0) else "model"
+    return replace(
+        counts,
+        text=without_key(words.text, key),
+        reasoning=thought,
+        reasoning_source=source if thought else None,
+    )
 
 
 MESSAGES = Api(

@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 # Providers that have no address of their own; others of the kind, such as ollama, are looked for on
 # this machine.
 OWN_SERVERS = ("hosted_vllm", "litellm_proxy", "lm_studio", "oobabooga", "xinference")
+# Models whose thoughts are served in the words of another model.
+SUMMARISED = re.compile(r"gemini|claude-(?!3)")
 CONNECTION_ERRORS = {"TransportError", "ClientError", "Timeout", "TimeoutError"}
 
 
@@ -369,7 +372,12 @@ class LiteLLMModel(ApiModel):
             raise faults.too_long_error(self.name, status, faults.billable_reply(counts))
         thoughts = getattr(message, "reasoning_content", None)
         thoughts = wire.without_key(thoughts, self._key) if isinstance(thoughts, str) else None
-        return replace(counts, text=wire.without_key(text, self._key), reasoning=thoughts or None)
+        return replace(
+            counts,
+            text=wire.without_key(text, self._key),
+            reasoning=thoughts or None,
+            reasoning_source="summary" if thoughts and SUMMARISED.search(self.name) else None,
+        )
 
     async def close(self) -> None:
         """Close the connections of LiteLLM, those of its other models included.

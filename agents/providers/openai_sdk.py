@@ -219,18 +219,17 @@ def read_response(body: bytes, *, endpoint: str, key: Key, http_status: int) -> 
         others = [str(item["type"]) for item in output if item.get("type") not in SPOKEN]
         raise no_text_error(endpoint, counts, label("".join(refusals), key), others)
     # OpenAI serves summaries of the reasoning, servers with open weights the reasoning itself.
-    reasoning = [
-        text
-        for item in output
-        if item.get("type") == "reasoning"
-        for field, kind in (("content", "reasoning_text"), ("summary", "summary_text"))
-        for text in texts(item.get(field), kind, "text")
+    items = [item for item in output if item.get("type") == "reasoning"]
+    own = [text for item in items for text in texts(item.get("content"), "reasoning_text", "text")]
+    summary = [
+        text for item in items for text in texts(item.get("summary"), "summary_text", "text")
     ]
     tokens = [token for pieces in messages for token in logprobs(pieces)]
     return replace(
         counts,
         text=without_key(text, key),
-        reasoning=without_key("\n\n".join(reasoning), key) or None,
+        reasoning=without_key("\n\n".join(own or summary), key) or None,
+        reasoning_source="model" if own else "summary" if summary else None,
         logprobs=completions.token_choices(tokens, key),
     )
 

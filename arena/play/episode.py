@@ -323,6 +323,7 @@ class Episode:
             "finish_reason": reply.finish_reason,
             "token_ids": reply.token_ids,
             "reasoning": reply.reasoning,
+            "reasoning_source": reply.reasoning_source if reply.reasoning else None,
             "started_at": started_at,
             "ended_at": utc_now(),
             "logprobs": reply.logprobs,

@@ -81,6 +81,11 @@ TURN_COLUMNS = {
         "images in the prompt, by hash: one for each part of `prompt` whose face is image, in"
         " order; NULL: none",
     ),
+    "reasoning_source": (
+        "VARCHAR",
+        "who wrote `reasoning`: model, or summary (of it, by another model of the provider); NULL:"
+        " unknown, or there is none",
+    ),
 }
 # The columns of a turn that its reader gives.
 READING_COLUMNS = (

@@ -207,3 +207,25 @@ def test_whatever_json_comes_is_a_reply_with_text_or_a_model_error(document: obj
         isinstance(word, str | None)
         for word in (reply.reasoning, reply.model_served, reply.finish_reason)
     )
+
+
+@pytest.mark.parametrize(
+    ("model", "source"),
+    [
+        ("claude-3-7-sonnet-20250219", "model"),
+        ("claude-sonnet-4-20250514", "summary"),
+        ("claude-opus-5-5", "summary"),
+        ("claude-served", None),
+    ],
+)
+def test_thoughts_that_another_model_wrote_are_marked(model: str, source: str | None) -> None:
+    thinking = {"type": "thinking", "thinking": "hm", "signature": "x"}
+    said = {"type": "text", "text": "yes"}
+    for content, expected in (([thinking, said], source), ([said], None)):
+        document = {"model": model, "content": content, "stop_reason": "end_turn"}
+        body = json.dumps(document).encode()
+        reply = read_message(body, endpoint="claude", key=None, http_status=200)
+        assert (reply.reasoning is not None, reply.reasoning_source) == (
+            thinking in content,
+            expected,
+        )

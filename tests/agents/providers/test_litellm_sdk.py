@@ -111,6 +111,7 @@ async def test_a_reply_is_read_with_its_reasoning_and_its_counts() -> None:
         "gemini-served",
         "length",
     )
+    assert reply.reasoning_source == "summary"
     assert (reply.tokens_in, reply.tokens_cached, reply.tokens_out, reply.tokens_reasoning) == (
         40,
         32,

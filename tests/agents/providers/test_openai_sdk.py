@@ -140,6 +140,7 @@ async def test_a_response_is_read_with_its_reasoning_and_all_its_counts() -> Non
         "gpt-5-served",
         "completed",
     )
+    assert reply.reasoning_source == "summary"
     assert (reply.tokens_in, reply.tokens_cached, reply.tokens_out, reply.tokens_reasoning) == (
         40,
         32,

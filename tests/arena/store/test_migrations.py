@@ -85,7 +85,7 @@ def as_version_3(path: Path) -> None:
 
 
 ADDED_LATER = {
-    "turns": "fingerprint",
+    "turns": "reasoning_source",
     "answers": "confidence_source",
     "seats": "digest",
     "call_ends": "cache_saved_usd",
