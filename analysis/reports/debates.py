@@ -22,6 +22,7 @@ from analysis.read.beside import Beside, read_beside
 from analysis.read.controls import ControlData, read_controls
 from analysis.read.debates import Count, DebateRecord, Debates, Unfinished, read_records
 from analysis.read.efforts import EffortRow
+from analysis.read.prompt_caches import PromptCacheRow
 from analysis.read.rating_kinds import NOTHING, RatingKinds
 from analysis.read.seats import SeatRecord, read_seats
 from analysis.read.selection import ALL, By, Chosen, Selection
@@ -201,6 +202,7 @@ class StudyReport:
     usage: Annotated[StudyUsage | None, OPTIONAL] = None
     controls: Annotated[ControlFindings | None, OPTIONAL] = None
     efforts: Annotated[tuple[EffortRow, ...] | None, OPTIONAL] = None
+    caches: Annotated[tuple[PromptCacheRow, ...] | None, OPTIONAL] = None
 
 
 def report(

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 from analysis.read.efforts import read_efforts
 from analysis.read.labels import read_labels
+from analysis.read.prompt_caches import read_prompt_caches
 from analysis.read.selection import ALL, Selection
 from analysis.read.verdicts import judged_studies
 from analysis.reports.ballots import VoteStandings, vote_standings
@@ -94,7 +95,7 @@ def debate_report(
         raise StudyError(f"the mixed model (--mixed) needs at least 3 debates, found {sample}")
     checks = Checks(margin, mixed, sample, details)
     found = study_reports(path, study, checks, selection)
-    labelled = with_labels(path, with_efforts(path, found, study, selection), study, selection)
+    labelled = with_labels(path, with_spending(path, found, study, selection), study, selection)
     reports = tuple(with_registrations(path, labelled, checks, selection))
     empty = "There are no debates in this store yet."
     return Report(reports, tuple(map(report_document, reports)), empty, "arena report")
@@ -117,12 +118,16 @@ def with_labels(
     ]
 
 
-def with_efforts(
+def with_spending(
     path: Path, reports: Iterable[StudyReport], study: str | None, selection: Selection
 ) -> list[StudyReport]:
-    """Return reports with how much was reasoned, where a seat has an effort."""
+    """Return reports with how much was reasoned, and what providers' caches served, if any."""
     found = read_efforts(path, study, selection)
-    return [replace(report, efforts=found.get(report.study)) for report in reports]
+    caches = read_prompt_caches(path, study, selection)
+    return [
+        replace(report, efforts=found.get(report.study), caches=caches.get(report.study))
+        for report in reports
+    ]
 
 
 def rank_report(

@@ -34,6 +34,7 @@ from analysis.reports.tables.outcomes import (
     winners_words,
 )
 from analysis.reports.tables.private_reasoning import private_reasoning_blocks, usage_blocks
+from analysis.reports.tables.prompt_caches import prompt_cache_blocks
 from analysis.reports.tables.rating_kinds import kind_notes, kind_of_arm, rating_blocks
 from analysis.reports.tables.registered import registered_blocks, registered_heading
 from analysis.reports.tables.robustness import robustness_blocks
@@ -74,6 +75,7 @@ def report_document(report: StudyReport) -> Document:
         blocks += seat_blocks(report.seats)
     blocks += label_blocks(report.labels or ())
     blocks += effort_blocks(report.efforts or ())
+    blocks += prompt_cache_blocks(report.caches or ())
     blocks.append(missing_block(report))
     judged = debates is not None and bool(debates.calibration)
     # Rules about juries are of no use to a study that was never judged.
