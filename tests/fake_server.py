@@ -186,7 +186,10 @@ def answer_body(
     said = [
         piece
         for content in contents
-        for piece in ([content] if isinstance(content, str) else [part["text"] for part in content])
+        for piece in (
+            # An image has no words.
+            [content] if isinstance(content, str) else [part.get("text", "") for part in content]
+        )
     ]
     said += [part["text"] for m in body.get("contents", ()) for part in m["parts"]]
     form = form_of(received.path)

@@ -171,16 +171,37 @@ def piece(part: PromptPiece) -> Piece:
 def samplings(stored: str | None, settings: Sequence[str | None]) -> Iterator[Sampling]:
     """Yield the samplings that a step may have had.
 
-    First its seat's, then the same with the length, stop words and temperature of each attempt.
+    First its seat's, then the same with the length, stop words, temperature and schema of each
+    attempt.
     """
     usual = sampling_of(json.loads(stored or "{}"))
     yield usual
     for attempt in settings:
         sent = json.loads(attempt or "{}")
-        step = replace(usual, max_tokens=sent.get("max_tokens"), stop=tuple(sent.get("stop") or ()))
+        schema = schema_in(sent)
+        if schema is not None:
+            yield replace(usual, response_schema=schema)
+        step = replace(
+            usual,
+            max_tokens=sent.get("max_tokens"),
+            stop=tuple(sent.get("stop") or ()),
+            response_schema=schema or usual.response_schema,
+        )
         # A provider may have been sent no temperature although the seat has one, or the reverse.
         yield step
         yield replace(step, temperature=sent.get("temperature"))
+
+
+def schema_in(sent: Mapping[str, Any]) -> Mapping[str, object] | None:
+    """Return the JSON schema in the settings of an attempt, whatever a provider calls its place."""
+    for name, value in sent.items():
+        if isinstance(value, Mapping):
+            # The schema of a reply describes an object.
+            found = value if name == "schema" and value.get("type") == "object" else None
+            found = found or schema_in(value)
+            if found is not None:
+                return found
+    return None
 
 
 def hash_of(turn: Row, messages: tuple[Message, ...], sampling: Sampling) -> str:
