@@ -9,6 +9,8 @@ packages add providers by entry point (arena/plugins.py).
 from __future__ import annotations
 
 import difflib
+from dataclasses import replace
+from typing import Any
 
 from agents.providers.sampling import ProviderModel, out_of_range
 from arena.errors import StudyError
@@ -37,6 +39,8 @@ FORMS = {
         " simulated judge) or sim/solver (a simulated solver of questions)"
     ),
 }
+# Settings of an agent that its reference may end in, and their fields in a sampling.
+REFERENCE_SETTINGS = {"effort": "reasoning_effort", "thinking_tokens": "thinking_tokens"}
 # The providers of chat models in LiteLLM 1.106, as a list: to query LiteLLM would import it, which
 # takes seconds.
 PROVIDERS = frozenset(
@@ -87,6 +91,12 @@ def model(reference: str) -> Model:
     Nothing is sent and no connection is opened.  Raises StudyError if the reference is unknown or
     incomplete, its address is not usable, or a key is missing.
     """
+    where, settings = split_settings(reference)
+    if settings:
+        raise StudyError(
+            f"{', '.join(settings)} in a reference is a setting of an agent, not of a model: use"
+            f" agents.agent({where.partition('@')[0]!r}, sampling=...)"
+        )
     kind, _, rest = reference.partition("/")
     profile = rest.partition(":")[0]
     plugin = find_plugin(MODELS, kind, ours=is_ours(kind))
@@ -136,6 +146,22 @@ def model(reference: str) -> Model:
     raise unknown_reference_error(reference)
 
 
+def split_settings(reference: str) -> tuple[str, dict[str, Any]]:
+    """Return a reference without settings of its agent behind a "?", and these by field.
+
+    They are effort= and thinking_tokens=; a query with other names is the model's own, and stays.
+    """
+    where, _, query = reference.rpartition("?")
+    pairs = [pair.partition("=") for pair in query.split("&")]
+    if not where or any(name not in REFERENCE_SETTINGS for name, _, _ in pairs):
+        return reference, {}
+    settings: dict[str, Any] = {}
+    for name, _, value in pairs:
+        whole = name == "thinking_tokens" and value.isascii() and value.isdigit()
+        settings[REFERENCE_SETTINGS[name]] = int(value) if whole else value
+    return where, settings
+
+
 def model_of_plugin(plugin: Plugin, name: str) -> Model:
     """Return the model that the function of a plugin makes of a reference's part after the slash.
 
@@ -167,13 +193,22 @@ def agent(
     """Return an agent that speaks with the model that a reference names.
 
     `name` defaults to the reference without its address, `sampling` to the provider's own settings.
+    The reference may end in an effort or a bound of thoughts: `openai/gpt-5-mini?effort=low`.
     With `drop_unsupported` the agent gets the sampling without the settings that its model does not
     support, and what its provider alone knows is left out after it has said so (status 400 or 422).
     Raises StudyError as `model` does, if a setting is out of its range, and if the model
     is known not to support the sampling.
     """
+    reference, settings = split_settings(reference)
     speaker = model(reference)
     sampling = sampling or Sampling()
+    for field, value in settings.items():
+        if getattr(sampling, field) not in (None, value):
+            raise StudyError(
+                f"{speaker.name} is asked for {field} {value!r} in its reference and"
+                f" {getattr(sampling, field)!r} in its sampling; say it once"
+            )
+    sampling = replace(sampling, **settings) if settings else sampling
     why = out_of_range(sampling)
     if isinstance(speaker, ProviderModel):
         speaker.drop_unsupported = drop_unsupported
@@ -182,4 +217,11 @@ def agent(
     why = why or speaker.unsupported_reason(sampling)
     if why is not None:
         raise StudyError(f"{speaker.name} does not support this sampling: {why}")
-    return Agent(speaker.name if name is None else name, speaker, system, sampling)
+    # Agents of two efforts need two names, as those of two models have them.
+    query = "&".join(
+        f"{word}={settings[field]}"
+        for word, field in REFERENCE_SETTINGS.items()
+        if field in settings
+    )
+    usual = f"{speaker.name}?{query}" if query else speaker.name
+    return Agent(usual if name is None else name, speaker, system, sampling)

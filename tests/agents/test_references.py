@@ -102,3 +102,42 @@ def test_the_package_exports_three_names_and_imports_nothing_heavy() -> None:
         ).stdout.strip()
         == "[]"
     )
+
+
+def test_a_reference_may_end_in_an_effort_which_names_its_agent_too() -> None:
+    low = agent(f"http/llama@{HERE}?effort=low&thinking_tokens=100", sampling=Sampling(0.5))
+    assert low.sampling == Sampling(0.5, reasoning_effort="low", thinking_tokens=100)
+    assert (low.name, low.model.name) == ("http/llama?effort=low&thinking_tokens=100", "http/llama")
+    assert agent("sim/even?effort=high").sampling.reasoning_effort == "high"
+
+
+@pytest.mark.parametrize(
+    ("reference", "words"),
+    [
+        ("sim/even?effort=some", "reasoning_effort is one of none, minimal, low"),
+        ("sim/even?effort=", "reasoning_effort is one of"),
+        ("sim/even?thinking_tokens=few", "thinking_tokens is a whole number"),
+        ("sim/even?effort=high&colour=red", "even[?]effort=high&colour=red"),
+    ],
+)
+def test_a_wrong_setting_in_a_reference_is_an_error(reference: str, words: str) -> None:
+    with pytest.raises(StudyError, match=words):
+        agent(reference)
+
+
+def test_an_effort_is_said_once_and_only_of_an_agent() -> None:
+    with pytest.raises(StudyError, match="'low' in its reference and 'high' in its sampling"):
+        agent("sim/even?effort=low", sampling=Sampling(reasoning_effort="high"))
+    with pytest.raises(StudyError, match="a setting of an agent, not of a model"):
+        model("sim/even?effort=low")
+
+
+@pytest.mark.parametrize("kind", ["hosted_vllm", "lm_studio", "litellm_proxy"])
+def test_a_server_of_ones_own_is_refused_without_its_address(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(f"{kind.upper()}_API_BASE", raising=False)
+    with pytest.raises(
+        StudyError, match=f"its address is not set: run `export {kind.upper()}_API_"
+    ):
+        model(f"{kind}/qwen3-8b")
