@@ -7,16 +7,21 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from pprint import pprint
 
 import pytest
 
 from agents import agent, model
+from arena.arena import Arena
+from arena.cli.commands.hooks import make_hook
 from arena.cli.main import main
 from arena.errors import StudyError
-from arena.plugins import MODELS, PROTOCOLS, Plugin, plugins
+from arena.events import Hook, RunWarning, StudyEnded
+from arena.plugins import HOOKS, MODELS, PROTOCOLS, Plugin, plugins
 from arena.store.database import query
 from protocols import named
 from tests import third_party
+from tests.fake_agents import study
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDY = str(ROOT / "experiments" / "self_agreement.py")
@@ -243,3 +248,23 @@ def test_a_package_is_found_as_pip_installs_it(tmp_path: Path) -> None:
         check=True,
     )
     assert "2 of 2 episodes done" in played.stdout
+
+
+def test_a_package_adds_a_hook_and_a_broken_one_is_a_warning(folder: Path, tmp_path: Path) -> None:
+    seen = "def on_event(event):\n    EVENTS.append(event)\n\nEVENTS = []\n"
+    add(folder, "mylab-hooks", "mylab = mylab_hooks:on_event", group=HOOKS, mylab_hooks=seen)
+    failing = "raise ValueError('out of order')\n"
+    add(folder, "broken-hooks", "broken = broken_hooks:f", group=HOOKS, broken_hooks=failing)
+    Arena(tmp_path / "a.duckdb").run(study(subjects=1), watch=lambda stats: None)
+    events = sys.modules["mylab_hooks"].EVENTS
+    assert isinstance(events[-1], StudyEnded)
+    (warning,) = [event.sentence for event in events if isinstance(event, RunWarning)]
+    assert "broken comes from the package broken-hooks 1.0" in warning
+
+
+def test_hooks_are_named_on_the_command_line() -> None:
+    assert make_hook("pprint:pprint") is pprint
+    assert isinstance(make_hook("otel"), Hook)
+    for name in ("none", "os:none", "no_such_module:f"):
+        with pytest.raises(StudyError, match="hook"):
+            make_hook(name)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from arena.cli.commands import Command, Options, add_flag, add_repeatable
 from arena.cli.commands.completion import complete_study
+from arena.cli.commands.hooks import add_hooks, hooks_of
 from arena.cli.terminal import print_estimate, print_table
 from arena.errors import ArenaError, StudyError
 from arena.text import printable
@@ -54,6 +55,7 @@ def add(command: Command) -> None:
     add_selection(run.add_argument_group("episodes"))
     add_limits(run.add_argument_group("calls"))
     add_costs(run.add_argument_group("costs"))
+    add_hooks(run.add_argument_group("events"))
     demo = command(
         "demo", run_demo, "run a tournament of simulated debaters, and print its report and a query"
     )
@@ -215,6 +217,7 @@ def run_study(options: argparse.Namespace) -> int:
         prices=dict(parse_price(text) for text in options.price),
         cache=options.cache,
         max_unreadable=options.max_unreadable,
+        hooks=hooks_of(options),
         batches=batch_settings(options),
     )
     stages = vary_options(load_stages(options.file, options.option), options.vary)

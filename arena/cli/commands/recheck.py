@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from arena.cli.commands import Command, add_flag, add_repeatable
 from arena.cli.commands.completion import complete_study
+from arena.cli.commands.hooks import add_hooks, hooks_of
 from arena.cli.commands.play import add_costs, add_limits
 from arena.cli.terminal import print_estimate, print_table
 from arena.errors import StudyError
@@ -54,6 +55,7 @@ def add(command: Command) -> None:
     add_flag(recheck, "--json", "print the findings as JSON")
     add_limits(recheck.add_argument_group("calls"))
     add_costs(recheck.add_argument_group("costs"))
+    add_hooks(recheck.add_argument_group("events"))
 
 
 def run_recheck(options: argparse.Namespace) -> int:
@@ -112,6 +114,7 @@ def arena_of(options: argparse.Namespace) -> Arena:
         budget_usd=options.budget_usd,
         prices=dict(parse_price(text) for text in options.price),
         max_unreadable=options.max_unreadable,
+        hooks=hooks_of(options),
     )
 
 
