@@ -19,7 +19,7 @@ from arena.calls.prices import (
     worst_case_usd,
 )
 from arena.calls.private_words import PrivateWords
-from arena.calls.prompt_caches import EpisodePrefixes, PromptCaches
+from arena.calls.prompt_caches import EpisodePrefixes
 from arena.calls.rate_limits import RateLimiter, Slot
 from arena.calls.retry import Retry, wait_before_next
 from arena.calls.run_stats import RunStats
@@ -79,7 +79,7 @@ class RunContext:
     `prices` are given by hand, by model; `budget` is None if there is no limit; `cache` holds
     replies of earlier studies that may be used again, by sample key.  `private` holds
     the private words that came up.  `batches` asks models in batches, None: none is.  `prefixes`
-    tells, by episode, what prompts share with others, and `prompt_caches` what providers keep.
+    tells, by episode, what prompts share with others.
     """
 
     id: str
@@ -93,7 +93,6 @@ class RunContext:
     private: PrivateWords = field(default_factory=PrivateWords)
     batches: BatchCaller | None = None
     prefixes: Mapping[str, EpisodePrefixes] = field(default_factory=dict)
-    prompt_caches: PromptCaches = field(default_factory=PromptCaches)
 
 
 @dataclass(slots=True)
@@ -122,9 +121,13 @@ async def call(run: RunContext, model: Model, request: Request) -> tuple[Reply, 
     # The faults of a model on this machine show when it is opened, and its calls cost nothing.
     if model.simulated or model.has_own_queue:
         return await call_until_answered(run, model, request)
+    # What follows would let it through at once, at a cost.
+    shares_nothing = model.prompt_cache is None or not request.shared
+    if shares_nothing and model.name in run.stats.probes.answered:
+        return await call_until_answered(run, model, request)
     async with (
         run.stats.probes.admit(model.name, request.place.episode),
-        run.prompt_caches.turn(model, request),
+        run.stats.prompt_caches.turn(model, request),
     ):
         return await call_until_answered(run, model, request)
 

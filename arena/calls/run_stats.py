@@ -17,6 +17,7 @@ from typing import Protocol
 from arena.calls.budget import Budget
 from arena.calls.estimate import CostEstimate
 from arena.calls.probes import Probes
+from arena.calls.prompt_caches import PromptCaches
 from arena.calls.rate_limits import RateLimiter
 from arena.calls.servings import Serving, Servings
 from arena.types import Agent, Model
@@ -64,9 +65,9 @@ class RunStats:
     `waiting` holds for each call that waits for its next attempt (reason, model, end of the wait in
     monotonic seconds).  `max_unreadable` is the share of a model's turns beyond which the run
     stops, and `too_many_unreadable` is the reason once it has.  `notes` are sentences for the user,
-    to be shown once.  `servings` tell by which models agents were answered.  `store` is the
-    database, for commands in sentences.  `batches` tells how batches stand, and `batches_stopped`
-    why no further ones are sent.
+    to be shown once.  `prompt_caches` holds what providers keep.  `servings` tell by which models
+    agents were answered.  `store` is the database, for commands in sentences.  `batches` tells how
+    batches stand, and `batches_stopped` why no further ones are sent.
     """
 
     planned: int = 0
@@ -90,6 +91,7 @@ class RunStats:
     max_unreadable: float | None = None
     too_many_unreadable: str | None = None
     probes: Probes = field(default_factory=Probes)
+    prompt_caches: PromptCaches = field(default_factory=PromptCaches)
     servings: Servings = field(default_factory=Servings)
     notes: list[str] = field(default_factory=list)
     store: Path = Path("arena.duckdb")

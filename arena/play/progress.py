@@ -59,6 +59,7 @@ def describe_waits(stats: RunStats) -> Iterator[str]:
     if stats.batches:
         yield from stats.batches.describe()
     yield from stats.probes.describe()
+    yield from stats.prompt_caches.describe()
     if stats.rate_limiter:
         yield from stats.rate_limiter.describe()
     if stats.budget and stats.budget.waiting:
