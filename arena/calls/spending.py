@@ -11,7 +11,10 @@ from arena.store.database import select_rows
 from arena.types import Price, Reply
 
 # Columns of the ledger that are fields of a reply too.
-TOKEN_COUNTS = ("tokens_in", "tokens_cached", "tokens_out", "tokens_reasoning")
+TOKEN_COUNTS = (
+    *("tokens_in", "tokens_cached", "tokens_out", "tokens_reasoning"),
+    *("tokens_cache_written", "tokens_cache_written_long"),
+)
 FORGOTTEN = """
     select coalesce(sum(coalesce(cost_usd, 0) + coalesce(worst_usd, 0)), 0.0),
            coalesce(sum(unpriced), 0)::bigint
@@ -47,7 +50,7 @@ def load_spending(path: Path, study: str, prices: Mapping[str, Price]) -> Spendi
         select model, {", ".join(TOKEN_COUNTS)}, count(*), sum(usd)
         from priced
         -- Sums skip NULL, so calls of unknown cost need groups of their own.
-        group by 1, 2, 3, 4, 5, usd is null
+        group by 1, 2, 3, 4, 5, 6, 7, usd is null
         """,
         [study],
     ).rows

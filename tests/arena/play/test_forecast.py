@@ -10,6 +10,7 @@ from arena import Agent, Arena, Arm, Study, Subject
 from arena.types import BaseModel, Price, PromptCache, Reply, Request
 from protocols.debate import debate
 
+pytestmark = pytest.mark.slow
 SPEECH_WORDS = 120
 ROUND_TRIP = "<speech>{}</speech><thoughts>{}</thoughts><rating>60</rating>"
 

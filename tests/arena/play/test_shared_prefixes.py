@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from arena import Agent, Arena, Arm, Study, Subject
 from arena.play.episode import Episode
 from arena.play.shared_prefixes import find_shared_prefixes, order_by_readers
@@ -67,6 +69,7 @@ def test_sides_of_one_model_share_the_transcript_and_the_second_one_waits(tmp_pa
     assert order == ["begins", "ends"] * 6
 
 
+@pytest.mark.slow
 def test_a_model_that_speaks_for_one_side_writes_no_more_than_it_reads(tmp_path: Path) -> None:
     models = CachedModel("m/a"), CachedModel("m/b")
     lineup = {
@@ -121,6 +124,7 @@ def test_nothing_is_shared_where_no_model_has_a_cache_with_a_price() -> None:
     assert asyncio.run(find_shared_prefixes(todo)) == {}
 
 
+@pytest.mark.slow
 def test_a_beginning_that_is_too_short_for_the_cache_is_not_marked(tmp_path: Path) -> None:
     model = CachedModel("m/a")
     model.prompt_cache = PromptCache(100_000)
@@ -129,6 +133,7 @@ def test_a_beginning_that_is_too_short_for_the_cache_is_not_marked(tmp_path: Pat
     assert {request.shared for request in model.requests} == {()}
 
 
+@pytest.mark.slow
 def test_the_first_of_many_samples_goes_ahead_and_the_others_go_together(tmp_path: Path) -> None:
     model = CachedModel("m/a", r"\boxed{1}")
     arm = Arm("q", self_consistency, [{"solver": Agent("a", model)}], {"paths": 5})
