@@ -16,7 +16,13 @@ from contextlib import asynccontextmanager
 
 from arena.calls.outages import Outages
 from arena.calls.secrets import without_secrets
-from arena.errors import ModelError, ModelStoppedError, RefusedError, UnreachableError
+from arena.errors import (
+    ModelError,
+    ModelStoppedError,
+    RefusedError,
+    RefusedSettingError,
+    UnreachableError,
+)
 from arena.text import printable
 from arena.types import Model
 
@@ -146,6 +152,9 @@ def fails_always(error: ModelError) -> bool:
     status = error.http_status or 0
     if not error.sent or 300 <= status < 400:
         return True
+    # The next call leaves out the setting that was refused.
+    if isinstance(error, RefusedSettingError):
+        return False
     # Proxies answer with status 200, and the message holds the status that they pass on.
     refused = status >= 400 or PASSED_ON.search(str(error)) is not None
     return isinstance(error, RefusedError) and refused and not POLICY.search(str(error))

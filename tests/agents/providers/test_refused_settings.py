@@ -11,7 +11,8 @@ import pytest
 from agents.providers.refused_settings import SYSTEM, Adaptation, find_refused
 from agents.references import agent
 from arena import Arena, Arm, Retry, Sampling, Study, Subject
-from arena.errors import RefusedError
+from arena.calls.probes import fails_always
+from arena.errors import RefusedError, RefusedSettingError, error_kind
 from arena.types import Message, Place, Request
 from protocols.single import single
 from tests.fake_server import Fault, ServerAnswer, chat_server
@@ -183,3 +184,12 @@ async def test_without_leave_the_error_names_the_setting_and_what_to_do() -> Non
             await speaker(ask())
         await speaker.close()
     assert len(server.requests) == 1
+
+
+def test_a_setting_that_is_left_out_next_time_stops_no_model() -> None:
+    for error, stops in (
+        (RefusedError("no", http_status=400), True),
+        (RefusedSettingError("no", note="left out", http_status=400), False),
+    ):
+        assert fails_always(error) is stops
+        assert error_kind(error) == "Refused"
