@@ -16,9 +16,9 @@ from typing import Literal, Protocol
 
 from arena.batches import BatchState, BatchTerms
 from arena.former_names import former_property
+from arena.images import Image, PlacedImage, read_images
 from arena.price import Price as Price
 from arena.price import PromptCache as PromptCache
-from arena.images import Image, PlacedImage, read_images
 from arena.private import PrivateNumber, PrivateText
 from arena.reply import Alternative as Alternative
 from arena.reply import Reply as Reply
@@ -190,7 +190,7 @@ class BatchEndpoint(Protocol):
     def terms(self) -> BatchTerms:
         """Return how large a batch may be, and what it costs."""
 
-    def line(self, custom_id: str, request: Request) -> bytes:
+    async def line(self, custom_id: str, request: Request) -> bytes:
         """Return a request as a line of a batch; RefusedError if the model does not take it."""
 
     async def create(self, key: str, lines: Sequence[bytes]) -> str:
@@ -211,7 +211,7 @@ class BatchEndpoint(Protocol):
     def results(self, id: str) -> AsyncIterator[tuple[str, bytes]]:
         """Yield the results of a batch that has ended, in any order: (custom id, line)."""
 
-    def read(self, line: bytes) -> Reply:
+    async def read(self, line: bytes) -> Reply:
         """Return the reply in the line of a result, or raise ModelError as a call does."""
 
     async def cancel(self, id: str) -> None:

@@ -44,7 +44,7 @@ class Endpoint:
     # Whether a batch is created although its creation fails.
     creates_all_the_same: bool = True
 
-    def line(self, custom_id: str, request: Request) -> bytes:
+    async def line(self, custom_id: str, request: Request) -> bytes:
         self.requests[custom_id] = request
         return orjson.dumps({"custom_id": custom_id})
 
@@ -84,7 +84,7 @@ class Endpoint:
         for custom_id in self.batches[id]:
             yield custom_id, orjson.dumps([id, custom_id])
 
-    def read(self, line: bytes) -> Reply:
+    async def read(self, line: bytes) -> Reply:
         id, custom_id = orjson.loads(line)
         outcome = self.batches[id][custom_id]
         if isinstance(outcome, ModelError):

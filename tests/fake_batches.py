@@ -103,6 +103,14 @@ class BatchServer:
         app = web.Application(client_max_size=300 * 2**20)
         for path in ("/v1/chat/completions", "/v1/responses", "/v1/messages"):
             app.router.add_post(path, self.single)
+        app.router.add_post("/v1/batch/jobs", self.create_job)
+        app.router.add_get("/v1/batch/jobs", self.list_jobs)
+        app.router.add_get("/v1/batch/jobs/{id}", self.retrieve_job)
+        app.router.add_post("/v1/batch/jobs/{id}/cancel", self.cancel_job)
+        app.router.add_post("/v1beta/models/{model}", self.generate)
+        app.router.add_get("/v1beta/batches", self.list_operations)
+        app.router.add_get("/v1beta/batches/{id}", self.retrieve_operation)
+        app.router.add_post("/v1beta/batches/{id}:cancel", self.cancel_operation)
         app.router.add_post("/v1/messages/batches", self.create_messages)
         app.router.add_get("/v1/messages/batches", self.list_messages)
         app.router.add_get("/v1/messages/batches/{id}", self.retrieve_messages)
@@ -266,6 +274,9 @@ class BatchServer:
     async def list_messages(self, request: web.Request) -> web.Response:
         """List batches, the newest first."""
         self.note("list")
+        # Time passes while a batch is looked for.
+        for batch in self.batches.values():
+            batch.looks += 1
         ids = [*self.batches]
         first = ids.index(request.query["after_id"]) + 1 if "after_id" in request.query else 0
         last = first + int(request.query.get("limit", "20"))
@@ -292,6 +303,129 @@ class BatchServer:
         batch.stages = [*batch.stages[: batch.looks], "cancelling", "cancelled"]
         self.note("cancel")
         return json(self.message_batch(batch))
+
+    # Mistral's form.
+
+    async def create_job(self, request: web.Request) -> web.Response:
+        """Create a job, and ask its lines."""
+        body = await request.json()
+        self.note("create")
+        (file,) = body["input_files"]
+        lines = [orjson.loads(line) for line in self.files[file].splitlines()]
+        assert body["endpoint"] == "/v1/chat/completions"
+        batch = self.add(lines, body["metadata"])
+        for line in lines:
+            self.ask(batch, {**line, "url": "/v1/chat/completions"})
+        self.note("created")
+        return json(self.job(batch))
+
+    def job(self, batch: FakeBatch) -> Json:
+        """Return a batch as Mistral describes it."""
+        document = self.document(batch)
+        words = {"validating": "QUEUED", "in_progress": "RUNNING", "completed": "SUCCESS"}
+        words |= {"cancelling": "CANCELLATION_REQUESTED", "expired": "TIMEOUT_EXCEEDED"}
+        return {
+            "id": batch.id,
+            "object": "batch",
+            "status": words.get(batch.state, batch.state.upper()),
+            "metadata": batch.metadata,
+            "total_requests": len(batch.lines),
+            "succeeded_requests": document["request_counts"]["completed"],
+            "failed_requests": document["request_counts"]["failed"],
+            "output_file": document["output_file_id"],
+            "error_file": document["error_file_id"],
+            "errors": [],
+        }
+
+    async def list_jobs(self, request: web.Request) -> web.Response:
+        """List jobs by page."""
+        self.note("list")
+        size = int(request.query["page_size"])
+        first = size * int(request.query["page"])
+        jobs = [self.job(batch) for batch in self.batches.values()][first : first + size]
+        return json({"data": jobs, "total": len(self.batches)})
+
+    async def retrieve_job(self, request: web.Request) -> web.Response:
+        """Look after a job, which goes on by that."""
+        batch = self.batches[request.match_info["id"]]
+        batch.looks += 1
+        self.note(f"look: {batch.state}")
+        return json(self.job(batch))
+
+    async def cancel_job(self, request: web.Request) -> web.Response:
+        """End a job: what was answered is kept."""
+        batch = self.batches[request.match_info["id"]]
+        batch.stages = [*batch.stages[: batch.looks], "cancelling", "cancelled"]
+        self.note("cancel")
+        return json(self.job(batch))
+
+    # Gemini's form.
+
+    async def generate(self, request: web.Request) -> web.Response:
+        """Answer a single call, or create a batch."""
+        body = await request.json()
+        if request.path.endswith(":generateContent"):
+            self.note("single")
+            return json(self.reply(request.path, body, batched=False))
+        assert request.path.endswith(":batchGenerateContent")
+        self.note("create")
+        lines = body["batch"]["input_config"]["requests"]["requests"]
+        batch = self.add(lines, {"name": body["batch"]["display_name"]})
+        batch.id = f"batches/{batch.id}"
+        path = request.path.replace("batchGenerate", "generate")
+        for line in lines:
+            if error := self.fault({"custom_id": line["metadata"]["key"], **line}):
+                batch.errors.append({"metadata": line["metadata"], **error})
+                continue
+            response = self.reply(path, line["request"], batched=True)
+            batch.answers.append({"metadata": line["metadata"], "response": response})
+        self.note("created")
+        return json(self.operation(batch))
+
+    def operation(self, batch: FakeBatch) -> Json:
+        """Return a batch as the Gemini API describes it."""
+        words = {"validating": "PENDING", "in_progress": "RUNNING", "completed": "SUCCEEDED"}
+        state = words.get(batch.state, batch.state.upper())
+        ended = batch.state in ("completed", "cancelled", "expired")
+        done = {
+            "done": True,
+            "response": {"inlinedResponses": {"inlinedResponses": [*batch.answers, *batch.errors]}},
+        }
+        stats = {"requestCount": str(len(batch.lines))}
+        if ended:
+            stats["successfulRequestCount"] = str(len(batch.answers))
+        return {
+            "name": batch.id,
+            "metadata": {
+                "displayName": batch.metadata["name"],
+                "state": f"BATCH_STATE_{state}",
+                "batchStats": stats,
+            },
+            **(done if ended else {}),
+        }
+
+    async def list_operations(self, request: web.Request) -> web.Response:
+        """List batches by page."""
+        self.note("list")
+        first = int(request.query.get("pageToken") or 0)
+        last = first + int(request.query["pageSize"])
+        listed = [self.operation(batch) for batch in [*self.batches.values()][first:last]]
+        more = {"nextPageToken": str(last)} if last < len(self.batches) else {}
+        return json({"operations": listed, **more})
+
+    async def retrieve_operation(self, request: web.Request) -> web.Response:
+        """Look after a batch, which goes on by that."""
+        batch = self.batches[request.match_info["id"]]
+        batch.looks += 1
+        self.note(f"look: {batch.state}")
+        return json(self.operation(batch))
+
+    async def cancel_operation(self, request: web.Request) -> web.Response:
+        """End a batch: what was answered is kept."""
+        batch = self.batches[request.match_info["id"]]
+        batch.stages = [*batch.stages[: batch.looks], "cancelling", "cancelled"]
+        self.note("cancel")
+        return json({})
 
     def answered(self) -> int:
         """Return how many lines were answered in batches."""

@@ -35,7 +35,7 @@ class AnthropicBatches:
     model: BatchModel
     terms: BatchTerms = TERMS
 
-    def line(self, custom_id: str, request: Request) -> bytes:
+    async def line(self, custom_id: str, request: Request) -> bytes:
         """Return a request as an entry of a batch."""
         self.model.check(request)
         return orjson.dumps({"custom_id": custom_id, "params": self.model.request_body(request)})
@@ -107,7 +107,7 @@ class AnthropicBatches:
         for custom_id, line in lines_by_id(content):
             yield custom_id, line
 
-    def read(self, line: bytes) -> Reply:
+    async def read(self, line: bytes) -> Reply:
         """Return the reply in the line of a result.
 
         Raises NotAskedError for a request whose turn did not come, and otherwise as a call does.
@@ -119,7 +119,7 @@ class AnthropicBatches:
         if kind in ("canceled", "expired"):
             raise NotAskedError(f"{self.model.name} was not asked: its batch {kind} before")
         if kind == "succeeded":
-            return self.model.read_body(orjson.dumps(result.get("message")), 200)
+            return await self.model.read_body(orjson.dumps(result.get("message")), 200)
         error = result.get("error")
         # The error stands in a document of errors, as that of a single call does.
         found = error if isinstance(error, dict) and error_text(error) else result

@@ -30,24 +30,28 @@ PAGE = 100
 OPENAI_TERMS = BatchTerms(50_000, 200 * 10**6)
 
 
-class BatchModel(Protocol):
-    """A model behind an API, as far as a batch endpoint needs it."""
+class AnswerReader(Protocol):
+    """What reads the answers in lines of results."""
 
     @property
     def name(self) -> str:
         """The reference of the model."""
+
+    async def read_body(self, body: bytes, http_status: int) -> Reply:
+        """Return the reply in the body of a successful answer, or raise a ModelError."""
+
+    def error_of(self, status: int, body: bytes) -> ModelError:
+        """Return the error for an answer with another status."""
+
+
+class BatchModel(AnswerReader, Protocol):
+    """A model behind an API, as far as a batch endpoint needs it."""
 
     def check(self, request: Request) -> None:
         """Raise RefusedError if the model is known not to take a request."""
 
     def request_body(self, request: Request) -> dict[str, object]:
         """Return the JSON of a request as it is sent."""
-
-    def read_body(self, body: bytes, http_status: int) -> Reply:
-        """Return the reply in the body of a successful answer, or raise a ModelError."""
-
-    def error_of(self, status: int, body: bytes) -> ModelError:
-        """Return the error for an answer with another status."""
 
     async def exchange(
         self,
@@ -90,7 +94,7 @@ class OpenAIBatches:
     root: str = ""
     terms: BatchTerms = OPENAI_TERMS
 
-    def line(self, custom_id: str, request: Request) -> bytes:
+    async def line(self, custom_id: str, request: Request) -> bytes:
         """Return a request as a line of a batch."""
         self.model.check(request)
         body = self.model.request_body(request)
@@ -167,9 +171,9 @@ class OpenAIBatches:
                 for custom_id, line in lines_by_id(content):
                     yield custom_id, line
 
-    def read(self, line: bytes) -> Reply:
+    async def read(self, line: bytes) -> Reply:
         """Return the reply in the line of a result."""
-        return read_line(self.model, line)
+        return await read_line(self.model, line)
 
     async def cancel(self, id: str) -> None:
         """Ask for the end of a batch."""
@@ -206,7 +210,7 @@ def lines_by_id(content: bytes) -> list[tuple[str, bytes]]:
     return found
 
 
-def read_line(model: BatchModel, line: bytes) -> Reply:
+async def read_line(model: AnswerReader, line: bytes) -> Reply:
     """Return the reply in a line of results in OpenAI's form.
 
     Raises NotAskedError for a line that was not its turn, and otherwise as a call does.
@@ -222,7 +226,7 @@ def read_line(model: BatchModel, line: bytes) -> Reply:
         status = status if type(status) is int else 200
         body = orjson.dumps(response.get("body"))
         if 200 <= status < 300 and not error:
-            return model.read_body(body, status)
+            return await model.read_body(body, status)
         raise model.error_of(
             status if status >= 400 else 500, orjson.dumps(fields) if error else body
         )

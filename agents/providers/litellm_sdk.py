@@ -16,27 +16,27 @@ address.  The import takes seconds, and happens when a reference is read.
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
 import re
-from collections.abc import Awaitable, Callable, Coroutine
-from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
-from functools import cache
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from agents.providers import faults, litellm_settings, sdk, wire
 from agents.providers.addresses import address_in
-from agents.providers.api_model import ApiModel
+from agents.providers.api_model import NOWHERE, ApiModel
 from agents.providers.cache_marks import ANTHROPIC_MARK, mark_beginnings
 from agents.providers.completions import chat_messages, completion_counts, first_choice
+from agents.providers.litellm_batches import litellm_batches
+from agents.providers.litellm_wire import EXCHANGE, Exchange
+from agents.providers.litellm_wire import litellm_library as litellm_library
 from agents.providers.prices import price_of_reference, prompt_cache_of_reference
 from agents.providers.sampling import drop_settings, drop_unset, unsupported_among
 from arena.calls.secrets import known_secrets
 from arena.errors import BadReplyError, ContextOverflowError, ModelError, RefusedError, StudyError
 from arena.play.reading import unfinished_reason
-from arena.types import Reply, Request, Sampling
+from arena.types import Message, Reply, Request, Sampling
 
 if TYPE_CHECKING:
     import httpx
@@ -46,95 +46,10 @@ if TYPE_CHECKING:
 OWN_SERVERS = ("hosted_vllm", "litellm_proxy", "lm_studio", "oobabooga", "xinference")
 # Models whose thoughts are served in the words of another model.
 SUMMARISED = re.compile(r"gemini|claude-(?!3)")
+# A request for the reading of an answer that was given before.
+ANY_REQUEST = Request((Message("user", "-"),), Sampling(), 0, NOWHERE)
+NO_HEADERS: Mapping[str, str] = {}
 CONNECTION_ERRORS = {"TransportError", "ClientError", "Timeout", "TimeoutError"}
-
-
-@dataclass(slots=True)
-class Exchange:
-    """The traffic of one call: requests that left, and the last answer.
-
-    `status`, `headers` and `body` are those of the last answer.
-    """
-
-    requests: list[str] = field(default_factory=list)
-    status: int | None = None
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
-
-
-# The exchange of the running call: each task sees its own, also inside LiteLLM.
-EXCHANGE: ContextVar[Exchange | None] = ContextVar("EXCHANGE", default=None)
-
-
-@cache
-def litellm_library() -> ModuleType:
-    """Import LiteLLM, silence and watch it, and return it.
-
-    Raises StudyError if its version lacks the place at which requests are watched.
-    """
-    # LiteLLM reads these while it is imported; without them it asks the network for lists.
-    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-    os.environ.setdefault("LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS", "True")
-    os.environ.setdefault("LITELLM_MODE", "PRODUCTION")
-    import litellm
-    from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
-    from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
-
-    litellm.suppress_debug_info = True
-    litellm.drop_params = False
-    litellm.num_retries = 0
-    for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
-        logging.getLogger(name).disabled = True
-    if not hasattr(AsyncHTTPHandler, "create_async_transport") or not hasattr(
-        GLOBAL_LOGGING_WORKER, "ensure_initialized_and_enqueue"
-    ):
-        raise StudyError(
-            "this version of litellm is not known here, and might send requests twice:"
-            " run `pip install litellm==1.106.2`"
-        )
-
-    def skip_logging(async_coroutine: Coroutine[object, object, object]) -> None:
-        """Close the coroutine, so that it is not reported as never awaited."""
-        async_coroutine.close()
-
-    GLOBAL_LOGGING_WORKER.ensure_initialized_and_enqueue = skip_logging
-    create_transport = AsyncHTTPHandler.create_async_transport
-    # Its arguments differ from version to version.
-    AsyncHTTPHandler.create_async_transport = staticmethod(
-        lambda *args, **kwargs: watch_transport(create_transport(*args, **kwargs))
-    )
-    # Some clients are created by the import itself, before they could be watched.
-    litellm.in_memory_llm_clients_cache.flush_cache()
-    library: ModuleType = litellm
-    return library
-
-
-def watch_transport(transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncBaseTransport:
-    """Return an HTTP transport that records its traffic and sends nothing a second time."""
-    import httpx
-
-    watched = transport or httpx.AsyncHTTPTransport()
-    send: Callable[[httpx.Request], Awaitable[httpx.Response]] = watched.handle_async_request
-
-    async def handle_async_request(request: httpx.Request) -> httpx.Response:
-        """Send a request and record it in the exchange of the running call."""
-        exchange = EXCHANGE.get()
-        if exchange is None:
-            return await send(request)
-        line = f"{request.method} {request.url}"
-        repeated = request.method == "POST" and line in exchange.requests
-        redirected = exchange.status is not None and 300 <= exchange.status < 400
-        if repeated or redirected:
-            raise httpx.ReadError("a second request for the same call was not sent")
-        exchange.requests.append(line)
-        response = await send(request)
-        exchange.status = response.status_code
-        exchange.headers = {name.title(): value for name, value in response.headers.items()}
-        exchange.body = await response.aread()
-        return response
-
-    vars(watched)["handle_async_request"] = handle_async_request
-    return watched
 
 
 def litellm_model(reference: str, *, timeout_s: float = wire.TIMEOUT_S) -> LiteLLMModel:
@@ -143,7 +58,9 @@ def litellm_model(reference: str, *, timeout_s: float = wire.TIMEOUT_S) -> LiteL
     `timeout_s` > 0 is the longest that a call may take.  Raises StudyError if LiteLLM is not
     installed, does not know the reference, or finds no key.
     """
-    return LiteLLMModel(reference, timeout_s=timeout_s)
+    model = LiteLLMModel(reference, timeout_s=timeout_s)
+    model.batches = litellm_batches(model)
+    return model
 
 
 class LiteLLMModel(ApiModel):
@@ -276,12 +193,39 @@ class LiteLLMModel(ApiModel):
         request.
         """
         sdk.check_request(self, request, self.name)
+        return await self._ask(request, Exchange())
+
+    async def draft(self, request: Request) -> httpx.Request:
+        """Return the request that would be sent, with its address and headers; RefusedError: none.
+
+        LiteLLM writes it, as for a single call.
+        """
+        sdk.check_request(self, request, self.name)
+        exchange = Exchange(replay=(400, b"{}"))
+        with suppress(ModelError):
+            await self._ask(request, exchange)
+        if exchange.drafted is None:
+            raise RefusedError(f"LiteLLM makes no request of this for {self.name}", sent=False)
+        return exchange.drafted
+
+    async def read_body(self, body: bytes, http_status: int) -> Reply:
+        """Return the reply in the body of a successful answer, as LiteLLM reads it."""
+        return await self._ask(ANY_REQUEST, Exchange(replay=(http_status, body)))
+
+    def error_of(
+        self, status: int, body: bytes, headers: Mapping[str, str] = NO_HEADERS
+    ) -> ModelError:
+        """Return the error for an answer with another status."""
+        exchange = Exchange(status=status, body=body, headers=dict(headers))
+        return self._fault(ValueError(), exchange)
+
+    async def _ask(self, request: Request, exchange: Exchange) -> Reply:
+        """Send the request once, and note the traffic in an exchange."""
         sent = self.request_body(request)
         arguments = self._arguments(sent)
         library = litellm_library()
         from openai import OpenAIError
 
-        exchange = Exchange()
         token = EXCHANGE.set(exchange)
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -290,7 +234,8 @@ class LiteLLMModel(ApiModel):
         # have the form that it expects.
         except (OpenAIError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             fault = self._fault(error, exchange)
-            fault = self.learn_from(fault, exchange.status, exchange.body, sent)
+            if exchange.replay is None:
+                fault = self.learn_from(fault, exchange.status, exchange.body, sent)
         else:
             return self._read(answer, exchange)
         finally:

@@ -284,7 +284,7 @@ class SdkModel(ApiModel):
             )
         else:
             if len(body) <= wire.MAX_REPLY_BYTES:
-                return self.read_body(body, status)
+                return await self.read_body(body, status)
             fault = too_long_error(self._endpoint, status, None)
         # Outside the handlers: the SDK's error, which holds the headers, must not be its context.
         raise fault
@@ -293,7 +293,7 @@ class SdkModel(ApiModel):
         """Raise RefusedError if the model is known not to take a request."""
         check_request(self, request, self._endpoint)
 
-    def read_body(self, body: bytes, http_status: int) -> Reply:
+    async def read_body(self, body: bytes, http_status: int) -> Reply:
         """Return the reply in the body of a successful answer, or raise a ModelError."""
         return self._api.read(body, endpoint=self._endpoint, key=self._key, http_status=http_status)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -86,14 +86,14 @@ class BatchedCall:
             entry.booked_usd = entry.worst_usd
         return line("call_starts", entry.row)
 
-    def read(self, outcome: bytes) -> tuple[Reply, bytes]:
+    async def read(self, outcome: bytes) -> tuple[Reply, bytes]:
         """Return the reply in the line of a result, and the journal line that ends the call.
 
         Raises ModelError if there is none; then the end of the call is written.
         """
         entry = self.entry
         try:
-            reply = self.endpoint.read(outcome)
+            reply = await self.endpoint.read(outcome)
         except ModelError as error:
             self.fail(error)
             raise
@@ -189,25 +189,28 @@ def give(call: BatchedCall, outcome: bytes | Exception) -> None:
         call.outcome.set_exception(outcome)
 
 
-def error_in(batch: Batch, result: bytes | None) -> ModelError | None:
-    """Return the error in the line of a result, or for a missing one; None if there is a reply."""
-    if result is None:
-        name = f"the batch {batch.provider_id} of {batch.model.name}"
-        if batch.state.partial:
-            return NotAskedError(f"{name} ended ({batch.state.state}) before this call's turn")
-        return BadReplyError(f"{name} has no result for this request")
+def missing_error(batch: Batch) -> ModelError:
+    """Return the error for a call that has no result in a batch."""
+    name = f"the batch {batch.provider_id} of {batch.model.name}"
+    if batch.state.partial:
+        return NotAskedError(f"{name} ended ({batch.state.state}) before this call's turn")
+    return BadReplyError(f"{name} has no result for this request")
+
+
+async def error_in(batch: Batch, result: bytes) -> ModelError | None:
+    """Return the error in the line of a result, None if there is a reply in it."""
     try:
-        batch.endpoint.read(result)
+        await batch.endpoint.read(result)
     except ModelError as error:
         return error
     return None
 
 
-def common_refusal(batch: Batch) -> ModelError | None:
+async def common_refusal(batch: Batch) -> ModelError | None:
     """Return the error of a batch in which every call failed as all others would, else None."""
     found: ModelError | None = None
     for result in batch.results.values():
-        error = error_in(batch, result)
+        error = await error_in(batch, result)
         if error is None or isinstance(error, NotAskedError) or not fails_always(error):
             return None
         found = found or error
@@ -216,9 +219,9 @@ def common_refusal(batch: Batch) -> ModelError | None:
     return None if found is not None and few and may_be_the_prompt(found) else found
 
 
-def split_round(
+async def split_round(
     calls: Sequence[BatchedCall], keys: Iterator[str]
-) -> Iterator[tuple[str, dict[str, BatchedCall], list[bytes]]]:
+) -> AsyncIterator[tuple[str, dict[str, BatchedCall], list[bytes]]]:
     """Yield the calls of one model in batches that its provider takes: (key, calls, lines).
 
     A call that its model is known not to take fails at once.
@@ -230,7 +233,7 @@ def split_round(
     size = 0
     for call in calls:
         try:
-            text = endpoint.line(custom_id(key, call.request), call.request)
+            text = await endpoint.line(custom_id(key, call.request), call.request)
         except ModelError as error:
             call.outcome.set_exception(error)
             continue
@@ -241,7 +244,7 @@ def split_round(
             by_id = {}
             lines = []
             size = 0
-            text = endpoint.line(custom_id(key, call.request), call.request)
+            text = await endpoint.line(custom_id(key, call.request), call.request)
         by_id[custom_id(key, call.request)] = call
         lines.append(text)
         size += len(text) + 1

@@ -26,6 +26,7 @@ from arena.calls.batch_calls import (
     common_refusal,
     error_in,
     give,
+    missing_error,
     never_sent_line,
     new_call,
     split_round,
@@ -116,7 +117,7 @@ class BatchRounds:
         # The deadline of a call bounds attempts of seconds; a round takes hours.
         retry = replace(run.retry, deadline_s=float("inf"))
         while True:
-            call = self._claim(run, model, request)
+            call = await self._claim(run, model, request)
             if call is None:
                 call = self._enqueue(run, model, request, number)
                 number += 1
@@ -135,12 +136,12 @@ class BatchRounds:
         if self._queue:
             yield f"{pluralize(len(self._queue), 'call')} for the next round of batches"
 
-    def _claim(self, run: RunContext, model: Model, request: Request) -> BatchedCall | None:
+    async def _claim(self, run: RunContext, model: Model, request: Request) -> BatchedCall | None:
         """Return the call of an earlier run for a request, None if there is none."""
         batch = self._by_place.pop(place_of(request.place), None)
         call = None if batch is None else batch.claim(run, model, request)
         if batch is not None and batch.has_results:
-            self._deliver(run, batch)
+            await self._deliver(run, batch)
         return call
 
     def _enqueue(self, run: RunContext, model: Model, request: Request, number: int) -> BatchedCall:
@@ -167,7 +168,7 @@ class BatchRounds:
             if call in self._queue:
                 self._queue.remove(call)
             raise
-        return call.read(outcome)
+        return await call.read(outcome)
 
     def _start(self, work: Coroutine[object, object, None], batch: Batch | None = None) -> None:
         """Start a task; if it fails, those that wait for it get its error."""
@@ -231,13 +232,13 @@ class BatchRounds:
             by_model[model].append(call)
         chosen = [each for each in by_model.values() if each]
         for each in chosen:
-            self._send_split(run, each)
+            await self._send_split(run, each)
         self.rounds += bool(chosen)
 
-    def _send_split(self, run: RunContext, calls: Sequence[BatchedCall]) -> None:
+    async def _send_split(self, run: RunContext, calls: Sequence[BatchedCall]) -> None:
         """Send calls of one model in as few batches as its provider takes."""
         keys = iter(lambda: secrets.token_hex(8), "")
-        for key, by_id, lines in split_round(calls, keys):
+        async for key, by_id, lines in split_round(calls, keys):
             first = next(iter(by_id.values()))
             batch = Batch(
                 key, first.entry.model, first.endpoint, len(lines), utc_now(), calls=by_id
@@ -281,7 +282,7 @@ class BatchRounds:
         try:
             await create_batch(run, batch, lines, self._known_ids(), self.settings)
         except ModelError as error:
-            self._stop_model(run, batch, f"no batch could be created: {error}")
+            await self._stop_model(run, batch, f"no batch could be created: {error}")
             return
         run.journal.append(state_line(batch.key, batch.provider_id, batch.state))
         await run.journal.wait_until_durable()
@@ -342,18 +343,24 @@ class BatchRounds:
             self._put_off(run, batch, error)
             return
         if batch.state.error is not None:
-            self._note_refusal(run, batch, batch.state.error)
-        elif (refusal := common_refusal(batch)) is not None:
-            self._stop_model(run, batch, f"all calls of a batch failed: {refusal}")
+            await self._note_refusal(run, batch, batch.state.error)
+        elif (refusal := await common_refusal(batch)) is not None:
+            await self._stop_model(run, batch, f"all calls of a batch failed: {refusal}")
         else:
             batch.has_results = True
-            self._deliver(run, batch)
+            await self._deliver(run, batch)
 
-    def _deliver(self, run: RunContext, batch: Batch) -> None:
+    async def _deliver(self, run: RunContext, batch: Batch) -> None:
         """Give the results of a batch to the calls that wait for them."""
-        for id, call in batch.calls.items():
+        while batch.calls:
+            id = next(iter(batch.calls))
+            call = batch.calls.pop(id)
             result = batch.results.pop(id, None)
-            error = error_in(batch, result) if result is None or batch.is_cancelled else None
+            error: ModelError | None = None
+            if result is None:
+                error = missing_error(batch)
+            elif batch.is_cancelled:
+                error = await error_in(batch, result)
             if batch.is_cancelled and isinstance(error, NotAskedError):
                 # Whoever cancels a batch does not want it asked in the next one.
                 why = f"the batch {batch.provider_id} of {batch.model.name} was cancelled"
@@ -361,13 +368,12 @@ class BatchRounds:
                 call.fail(error)
                 give(call, BatchStoppedError(why))
             else:
-                give(call, result if result is not None else error or NotAskedError(""))
-        batch.calls.clear()
+                give(call, result or error or missing_error(batch))
         if not batch.open_calls:
             batch.is_over = True
             batch.results.clear()
 
-    def _note_refusal(self, run: RunContext, batch: Batch, error: str) -> None:
+    async def _note_refusal(self, run: RunContext, batch: Batch, error: str) -> None:
         """Go on after a whole batch was refused, so that none of its calls was asked."""
         model = batch.model.name
         if batch.state.queue_full and batch.lines > 1:
@@ -380,7 +386,7 @@ class BatchRounds:
         elif batch.is_resumed:
             self._dissolve(run, batch, error)
         else:
-            self._stop_model(run, batch, f"a batch was refused: {error}")
+            await self._stop_model(run, batch, f"a batch was refused: {error}")
 
     def _dissolve(self, run: RunContext, batch: Batch, why: str) -> None:
         """Let the calls of a batch that came to nothing go into the next round."""
@@ -394,7 +400,7 @@ class BatchRounds:
             give(call, NeverSentError(why))
         batch.calls.clear()
 
-    def _stop_model(self, run: RunContext, batch: Batch, why: str) -> None:
+    async def _stop_model(self, run: RunContext, batch: Batch, why: str) -> None:
         """Ask a model nothing more, since nothing in a batch was answered."""
         model = batch.model.name
         sentence = f"{model} is asked nothing more: {printable(without_secrets(why))}"
@@ -402,7 +408,7 @@ class BatchRounds:
         batch.is_over = True
         for id, call in batch.calls.items():
             result = batch.results.get(id)
-            call.fail((result and error_in(batch, result)) or NotAskedError(why))
+            call.fail((result and await error_in(batch, result)) or NotAskedError(why))
             give(call, ModelStoppedError(sentence))
         batch.calls.clear()
         for call in [call for call in self._queue if call.entry.model.name == model]:

@@ -27,6 +27,8 @@ MODELS = {
     "openai/gpt-4o-mini": ("OPENAI", "/v1"),
     "openai/gpt-5-mini": ("OPENAI", "/v1"),
     "anthropic/claude-haiku-4-5": ("ANTHROPIC", ""),
+    "mistral/mistral-small-latest": ("MISTRAL", "/v1"),
+    "gemini/gemini-2.5-flash": ("GEMINI", "/v1beta"),
 }
 REFERENCES = pytest.mark.parametrize("reference", [*MODELS])
 ROWS = (
@@ -36,8 +38,12 @@ ROWS = (
 EXPIRED: dict[str, dict[str, Any]] = {
     "OPENAI": {"response": None, "error": {"code": "batch_expired", "message": "expired"}},
     "ANTHROPIC": {"type": "expired"},
+    "MISTRAL": {"response": None, "error": {"code": "batch_expired", "message": "expired"}},
+    "GEMINI": {"error": {"code": 4, "message": "expired"}},
 }
 OVERLOADED: dict[str, dict[str, Any]] = {
+    "MISTRAL": {"response": {"status_code": 503, "body": {"message": "busy"}}, "error": None},
+    "GEMINI": {"error": {"code": 14, "message": "busy"}},
     "OPENAI": {
         "response": {"status_code": 500, "body": {"error": {"message": "out of order"}}},
         "error": None,
@@ -59,7 +65,8 @@ def provider() -> Iterator[BatchServer]:
 def server(provider: BatchServer, monkeypatch: pytest.MonkeyPatch) -> BatchServer:
     for name, root in MODELS.values():
         monkeypatch.setenv(f"{name}_API_KEY", "sk-test-0123456789abcdef")
-        monkeypatch.setenv(f"{name}_BASE_URL", provider.url.removesuffix("/v1") + root)
+        for variable in (f"{name}_BASE_URL", f"{name}_API_BASE"):
+            monkeypatch.setenv(variable, provider.url.removesuffix("/v1") + root)
     fresh = BatchServer()
     for field in ("stages", "on_event", "fault", "refuse", "batches", "asked", "tokens", "events"):
         setattr(provider, field, getattr(fresh, field))
@@ -128,7 +135,7 @@ async def test_a_batch_is_found_by_its_key_among_others(
     since = utc_now() - timedelta(minutes=5)
     server.stages = ("completed",)
     ids = {
-        key: await endpoint.create(key, [endpoint.line(custom_id(key, request()), request())])
+        key: await endpoint.create(key, [await endpoint.line(custom_id(key, request()), request())])
         for key in keys
     }
     for key, id in ids.items():
@@ -144,7 +151,7 @@ async def test_a_running_batch_of_anthropic_may_be_the_one(server: BatchServer) 
     assert endpoint is not None
     server.stages = ("in_progress",)
     key, since = "a" * 16, utc_now() - timedelta(minutes=5)
-    id = await endpoint.create(key, [endpoint.line(custom_id(key, request()), request())])
+    id = await endpoint.create(key, [await endpoint.line(custom_id(key, request()), request())])
     with pytest.raises(BatchUnclearError, match=id):
         await endpoint.find(key, since, 1, ())
     # One of another size, or one that is known to be another, is not.
@@ -153,12 +160,12 @@ async def test_a_running_batch_of_anthropic_may_be_the_one(server: BatchServer) 
 
 
 @REFERENCES
-def test_a_line_that_was_not_its_turn_is_told_from_one_that_failed(
+async def test_a_line_that_was_not_its_turn_is_told_from_one_that_failed(
     server: BatchServer, reference: str
 ) -> None:
     endpoint = agent(reference).model.batches
     assert endpoint is not None
     name = MODELS[reference][0]
-    row = EXPIRED[name] if name == "OPENAI" else {"result": EXPIRED[name]}
+    row = {"result": EXPIRED[name]} if name == "ANTHROPIC" else EXPIRED[name]
     with pytest.raises(NotAskedError):
-        endpoint.read(orjson.dumps({"custom_id": "x", **row}))
+        await endpoint.read(orjson.dumps({"custom_id": "x", **row}))
