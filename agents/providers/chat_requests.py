@@ -6,6 +6,7 @@ Pure functions: the same request has the same body, whether it is sent alone or 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from agents.providers.sampling import drop_unset
 from arena.sampling import JsonObject, Sampling, thaw
@@ -24,11 +25,29 @@ def chat_settings(request: Request, *, limit: str = "max_tokens") -> dict[str, o
     sampling leaves open is left out, so that the server's own settings apply.  `limit` is the name
     of the limit of tokens.
     """
-    sampling = request.sampling
+    return {"seed": request.seed, **sampling_settings(request.sampling, limit)}
+
+
+@lru_cache(maxsize=256)
+def known_settings(sampling: Sampling, limit: str) -> dict[str, object]:
+    """Do what `sampling_settings` does, once for each sampling: the result is never changed."""
+    return read_settings(sampling, limit)
+
+
+def sampling_settings(sampling: Sampling, limit: str) -> dict[str, object]:
+    """Return the settings of a sampling, in the words of chat completions."""
+    try:
+        return known_settings(sampling, limit)
+    except TypeError:
+        # A list in the place of a tuple, which is refused in better words when it is sent.
+        return read_settings(sampling, limit)
+
+
+def read_settings(sampling: Sampling, limit: str) -> dict[str, object]:
+    """Do what `sampling_settings` does, without a look at what was read before."""
     schema = sampling.response_schema
     settings = drop_unset(
         {
-            "seed": request.seed,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             limit: sampling.max_tokens,

@@ -21,7 +21,7 @@ from agents.providers.completions import chat_messages, read_reply
 from agents.providers.faults import read_fault, too_long_error
 from agents.providers.http_server import HttpServer, HttpServers
 from arena.errors import RefusedError, StudyError, UnreachableError
-from arena.types import Reply, Request
+from arena.types import Reply, Request, Sampling
 
 
 def split_reference(kind: str, rest: str) -> tuple[str, str]:
@@ -76,6 +76,7 @@ class HttpModel(ApiModel):
         self.name = f"{self.kind}/{model}"
         self.capabilities = self.abilities
         self._model = model
+        self._supported: Sampling | None = None
         self._servers = HttpServers(
             [HttpServer(self.name, url, timeout_s) for url in base_url.split(",")]
         )
@@ -106,9 +107,12 @@ class HttpModel(ApiModel):
         UnreachableError or BadReplyError; never an error of aiohttp, whose details hold the headers
         that were sent.
         """
-        why = self.unsupported_reason(request.sampling)
-        if why is not None:
-            raise RefusedError(f"{self.name} was not asked: {why}", sent=False)
+        # Nearly all calls of an agent have one sampling.
+        if request.sampling is not self._supported:
+            why = self.unsupported_reason(request.sampling)
+            if why is not None:
+                raise RefusedError(f"{self.name} was not asked: {why}", sent=False)
+            self._supported = request.sampling
         tried: list[HttpServer] = []
         while True:
             server = self._servers.choose(request.place.episode, tried)

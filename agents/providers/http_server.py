@@ -117,7 +117,13 @@ class HttpServer:
             ) as response:
                 status = response.status
                 limit = wire.MAX_REPLY_BYTES if 200 <= status < 300 else wire.READ_ERROR_BYTES
-                content = await wire.read_up_to(response.content.iter_any(), limit)
+                # The whole at once where it is known to be short.
+                length = response.content_length
+                plain = "Content-Encoding" not in response.headers
+                if plain and length is not None and length <= limit:
+                    content = await response.read()
+                else:
+                    content = await wire.read_up_to(response.content.iter_any(), limit)
                 return status, response.headers, content
         except (aiohttp.ClientError, OSError) as error:
             fault = self._fault(error, status)

@@ -52,6 +52,8 @@ class Adaptation:
 
     def settings(self, settings: Mapping[str, object]) -> dict[str, object]:
         """Return the settings as they are sent."""
+        if not self.left_out and not self.renames_limit:
+            return dict(settings)
         adapted = {
             NEW_LIMIT if self.renames_limit and name == LIMIT else name: value
             for name, value in settings.items()

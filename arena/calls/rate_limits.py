@@ -325,6 +325,9 @@ class RateLimiter:
         Nothing is held while waiting.  Returns False, without a slot, if the model's limiters have
         changed in the meantime.
         """
+        if not limiters:
+            await self._take(slot)
+            return self._enter(slot, limiters)
         tokens = 0.0
         if any(limiter.tokens for limiter in limiters):
             slot.sizes = slot.sizes or bytes_by_script(request.messages)
@@ -348,10 +351,8 @@ class RateLimiter:
                     else:
                         break
                 await self._take(slot)
-                if self.limiters(slot.model) != limiters:
-                    self._give_back(slot)
+                if not self._enter(slot, limiters):
                     return False
-                self._count(slot, 1)
                 for limiter in limiters:
                     if limiter.window:
                         await limiter.window.acquire()
@@ -361,6 +362,14 @@ class RateLimiter:
             finally:
                 for limiter in limiters:
                     limiter.waiting -= 1
+
+    def _enter(self, slot: Slot, limiters: tuple[Limiter, ...]) -> bool:
+        """Count a call that has its slot; give it back if its model has other limiters by now."""
+        if self.limiters(slot.model) != limiters:
+            self._give_back(slot)
+            return False
+        self._count(slot, 1)
+        return True
 
     def leave(self, slot: Slot, reply: Reply | None) -> None:
         """Give the slot back.

@@ -8,8 +8,9 @@ audience2 and so on, in ids, tables and prompts alike.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeGuard
 
 from arena.errors import StudyError
@@ -39,12 +40,21 @@ class ProtocolSeats:
 
 def seats_of(protocol: Callable[..., object]) -> ProtocolSeats:
     """Return the seats of a protocol: its positional parameters after episode and subject."""
+    # Each episode asks for them, and a signature takes as long as a tenth of a call.
+    return known_seats(protocol) if isinstance(protocol, Hashable) else read_seats(protocol)
+
+
+def read_seats(protocol: Callable[..., object]) -> ProtocolSeats:
+    """Do what `seats_of` does, without a look at what was read before."""
     parameters = inspect.signature(protocol).parameters.values()
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     names = [each.name for each in parameters if each.kind in kinds]
     variable = [each.name for each in parameters if each.kind is each.VAR_POSITIONAL]
     # A wrapper of `*arguments` names no seat at all: episode and subject are among them.
     return ProtocolSeats(tuple(names[2:]), variable[0] if variable and len(names) >= 2 else None)
+
+
+known_seats = lru_cache(maxsize=256)(read_seats)
 
 
 def seat_agents(protocol: str, seats: ProtocolSeats, lineup: Lineup, arm: str) -> Seating:
