@@ -15,7 +15,7 @@ import pytest
 
 from agents.providers.http import HttpModel
 from agents.providers.litellm_sdk import litellm_model
-from agents.providers.sampling import out_of_range
+from agents.providers.sampling import drop_settings, out_of_range
 from agents.references import agent, model
 from arena.errors import RefusedError, StudyError
 from arena.types import Model, Sampling
@@ -60,6 +60,12 @@ WRONG = [
     Sampling(logprobs=21),
     Sampling(logprobs=-1),
     Sampling(logprobs=True),
+    Sampling(reasoning_effort="some"),
+    Sampling(thinking_tokens=-1),
+    Sampling(thinking_tokens=100, max_tokens=100),
+    Sampling(presence_penalty=2.1),
+    Sampling(frequency_penalty=True),
+    Sampling(repetition_penalty=0),
 ]
 
 
@@ -121,6 +127,73 @@ def test_what_a_model_does_not_take_is_dropped_only_where_that_is_allowed(
         agent(reference, sampling=asked)
     assert agent(reference, sampling=asked, drop_unsupported=True).sampling == left
     assert agent(reference, sampling=left).sampling == left
+
+
+OPUS_4_6, OPUS_5 = "anthropic/claude-opus-4-6", "anthropic/claude-opus-5"
+# What the rules of a provider refuse, and the setting that is left out where that is allowed.
+THOUGHTS = [
+    ("openai/o3", Sampling(reasoning_effort="none"), "reasoning_effort"),
+    (GPT_5, Sampling(reasoning_effort="xhigh"), "reasoning_effort"),
+    ("openai/gpt-5.1", Sampling(reasoning_effort="minimal"), "reasoning_effort"),
+    ("openai/gpt-6-astra", Sampling(reasoning_effort="none"), "reasoning_effort"),
+    ("openai/gpt-5-chat-latest", Sampling(reasoning_effort="low"), "reasoning_effort"),
+    (OPUS_5, Sampling(reasoning_effort="minimal"), "reasoning_effort"),
+    (OPUS_4_6, Sampling(reasoning_effort="xhigh"), "reasoning_effort"),
+    ("anthropic/claude-fable-5", Sampling(reasoning_effort="none"), "reasoning_effort"),
+    ("anthropic/claude-opus-5-5", Sampling(thinking_tokens=0), "thinking_tokens"),
+    ("anthropic/claude-3-haiku-20240307", Sampling(thinking_tokens=2000), "thinking_tokens"),
+    (OPUS_4_6, Sampling(0.5, reasoning_effort="low"), "temperature"),
+    (OPUS_4_6, Sampling(top_p=0.5, thinking_tokens=2000), "top_p"),
+    (OPUS_4_6, Sampling(top_k=5, thinking_tokens=2000), "top_k"),
+    ("anthropic/claude-opus-4-1", Sampling(response_schema={"type": "object"}), "response_schema"),
+    ("openai/gpt-4-turbo", Sampling(response_schema={"type": "object"}), "response_schema"),
+]
+TAKEN = [
+    ("openai/o3", Sampling(reasoning_effort="high")),
+    ("openai/gpt-5.2", Sampling(reasoning_effort="none", temperature=0.5)),
+    ("openai/of-tomorrow", Sampling(reasoning_effort="minimal")),
+    (OPUS_4_6, Sampling(1.0, reasoning_effort="max", thinking_tokens=2000)),
+    (OPUS_4_6, Sampling(0.5, reasoning_effort="none")),
+    (OPUS_5, Sampling(reasoning_effort="xhigh")),
+    ("anthropic/claude-of-tomorrow", Sampling(reasoning_effort="low", thinking_tokens=2000)),
+]
+
+
+@pytest.mark.parametrize(("reference", "sampling", "name"), THOUGHTS)
+def test_what_is_known_of_thoughts_is_said_before_the_first_call(
+    reference: str, sampling: Sampling, name: str
+) -> None:
+    with pytest.raises(StudyError, match=f"; leave {name} out"):
+        agent(reference, sampling=sampling)
+    left = agent(reference, sampling=sampling, drop_unsupported=True).sampling
+    assert left == drop_settings(sampling, {name: ""})
+
+
+@pytest.mark.parametrize(("reference", "sampling"), TAKEN)
+def test_what_may_be_taken_is_left_to_the_provider(reference: str, sampling: Sampling) -> None:
+    assert agent(reference, sampling=sampling, drop_unsupported=True).sampling == sampling
+
+
+NEVER_SENT = [
+    (OPUS_4_6, Sampling(thinking_tokens=1000), "0 or at least 1024, not 1000"),
+    (OPUS_4_6, Sampling(thinking_tokens=9000), "needs a higher max_tokens, which is 8192"),
+    (HTTP, Sampling(extra={"temperature": 1}), "write Sampling[(]temperature=...[)]"),
+    (HTTP, Sampling(extra={"stream": True}), "the arena sends itself"),
+    (OPENROUTER, Sampling(extra={"seed": 1}), "the arena sends itself"),
+    (
+        OPUS_5,
+        Sampling(reasoning_effort="low", extra={"output_config": {"effort": "max"}}),
+        "'output_config.effort', which another setting says already",
+    ),
+]
+
+
+@pytest.mark.parametrize(("reference", "sampling", "words"), NEVER_SENT)
+def test_what_contradicts_itself_is_an_error_even_where_settings_may_be_dropped(
+    reference: str, sampling: Sampling, words: str
+) -> None:
+    with pytest.raises(StudyError, match=words):
+        agent(reference, sampling=sampling, drop_unsupported=True)
 
 
 @pytest.mark.parametrize("reference", [HTTP, GPT_4, OPENROUTER, "sim/even"])
