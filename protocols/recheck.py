@@ -20,10 +20,11 @@ from functools import partial
 
 from arena.errors import StudyError
 from arena.play.episode import Episode
+from arena.play.prompt import Chat, Prompt, chat, spoken
 from arena.play.reading import Reader
 from arena.studies.study import Arm, Study
 from arena.tournaments.stored_requests import Speaker, StoredRequest, StoredRequests
-from arena.types import Agent, Model, Reading, Reply, Seat
+from arena.types import Agent, Message, Model, Reading, Reply, Seat
 
 VERSION = "1"
 
@@ -33,15 +34,28 @@ BEFORE = "stated confidence in the stored reply"
 
 async def recheck(episode: Episode, request: StoredRequest, speaker: Seat) -> None:
     """Ask one stored request again, and read the reply as its protocol does."""
-    user, *begun = [message for message in request.messages if message.role != "system"]
+    *said, last = [message for message in request.messages if message.role != "system"]
+    # A last message of the assistant is the beginning of the reply.
+    begun = last.content if last.role == "assistant" else ""
+    said += [] if begun else [last]
     await episode.ask(
         speaker,
-        user.content,
+        prompt_of(said),
         phase=request.phase,
         round=request.round,
         read=partial(read_beside, read=request.read, before=request.confidence),
-        prefill=[message.content for message in begun],
+        prefill=begun,
         sampling=request.sampling,
+    )
+
+
+def prompt_of(messages: Sequence[Message]) -> Prompt | Chat:
+    """Return messages as a prompt that becomes the same messages again."""
+    if len(messages) == 1:
+        return list(messages[0].pieces())
+    return chat(
+        spoken(*message.pieces()) if message.role == "assistant" else list(message.pieces())
+        for message in messages
     )
 
 

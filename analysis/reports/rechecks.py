@@ -28,7 +28,9 @@ from analysis.statistics.same_distribution import (
 )
 from arena.text import pluralize, printable
 
-ALPHA = 0.05
+# Below 5%, so that of 500 rechecks of an unchanged model at most 5% say that it has changed: at 5%
+# every other such count would be above.
+ALPHA = 0.03
 ENOUGH_POWER = 0.8
 MOST_NAMED = 3
 

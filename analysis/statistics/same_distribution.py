@@ -123,15 +123,16 @@ def rating_kernel(ratings: Array) -> Gram:
 
 
 def spectrum(replies: Sequence[str]) -> Array:
-    """Return (n, BUCKETS) frequencies of runs of SPECTRUM characters, each row of length 1.
+    """Return (n, runs) frequencies of the runs of SPECTRUM characters, each row of length 1.
 
-    Roots of the counts, so that a run which is everywhere does not outweigh the others.
+    Roots of the counts, so that a run which is everywhere does not outweigh the others.  Runs share
+    BUCKETS columns by their hashes, of which those that no reply has are left out.
     """
     counts = np.zeros((len(replies), BUCKETS))
     for row, reply in zip(counts, replies, strict=True):
         runs = runs_of(characters(reply), SPECTRUM) % np.uint64(BUCKETS)
         row += np.bincount(runs.astype(np.int64), minlength=BUCKETS)
-    roots = np.sqrt(counts)
+    roots = np.sqrt(counts[:, counts.any(axis=0)])
     lengths = np.linalg.norm(roots, axis=1, keepdims=True)
     frequencies: Array = np.divide(roots, lengths, out=roots, where=lengths > 0)
     return frequencies

@@ -36,7 +36,6 @@ MOST_EPISODES = 1000
 # Their replies are made up by their places in a play, which a request asked again has not.
 SIMULATED = "sim/"
 IS_SIMULATED = "a simulated model makes up its replies by their place in a play"
-OTHER_FORM = "it was asked in several messages, or with images"
 SPOKE = """
     select s.model, s.episode from seats s join plays p using (episode)
     where p.study = ? and exists (from turns t where t.episode = s.episode and t.seat = s.seat)
@@ -170,19 +169,10 @@ async def requests_of(
         found.left_out[problem or NOT_REACHED] += 1
     requests = []
     for (seat, step), taken in episode.steps.items():
-        if not is_plain(taken.built.messages):
-            found.left_out[OTHER_FORM] += 1
-            continue
         reread = episode.rereadings.get((seat, step))
         confidence = None if reread is None else reveal(reread.reading.confidence)
         requests.append(stored_request(taken, f"{stored.id}/{seat}/{step}", confidence))
     return requests
-
-
-def is_plain(messages: Sequence[Message]) -> bool:
-    """Return whether messages are a system prompt, a user message and a prefill, as far as set."""
-    roles = [message.role for message in messages if message.role != "system"]
-    return roles in (["user"], ["user", "assistant"])
 
 
 def stored_request(
@@ -191,7 +181,9 @@ def stored_request(
     """Return a step of a replay, an item EPISODE/SEAT/STEP, as a request to ask again."""
     agent = step.seat.agent
     messages = step.built.messages
-    content = orjson.dumps((agent.model.name, messages, step.sampling.content()))
+    said_before = [message.identity() for message in messages]
+    content = orjson.dumps((agent.model.name, said_before, step.sampling.content()))
+    images = {placed.image.hash: placed.image for each in messages for placed in each.images}
     words = "\n".join(message.content for message in messages)
     episode = item.partition("/")[0]
     said = Turn(episode, step.seat.name, step.step, step.phase, step.round, text="", public=words)
@@ -199,6 +191,7 @@ def stored_request(
         "",
         "debate",
         source=item,
+        images=tuple(images.values()),
         prompt=hashlib.sha256(content).hexdigest()[:20],
         phase=step.phase,
         round=step.round,

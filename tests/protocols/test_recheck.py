@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from agents.scripted import scripted_model
-from analysis.reports.rechecks import describe_finding, recheck_findings
+from analysis.reports.rechecks import ALPHA, describe_finding, recheck_findings
 from arena.arena import Arena
 from arena.cli.main import main
 from arena.errors import StudyError
 from arena.studies.study import Arm, Study
 from arena.tournaments.stored_requests import StoredRequest
-from arena.types import Agent, Message, Request, Subject, Turn
+from arena.types import Agent, Message, Request, Role, Subject, Turn
 from protocols import laws
 from protocols.recheck import recheck
 from tests.fake_agents import talk
@@ -68,6 +68,7 @@ def arena(played: tuple[Path, list[Request]], tmp_path: Path) -> Arena:
     return Arena(path)
 
 
+@pytest.mark.slow
 def test_the_same_messages_are_asked_with_new_seeds_and_a_second_time_nothing(
     arena: Arena, played: tuple[Path, list[Request]]
 ) -> None:
@@ -102,16 +103,24 @@ def test_the_same_messages_are_asked_with_new_seeds_and_a_second_time_nothing(
     assert (len(set(sources)), len(sources)) == (32, 48)
 
 
-def test_the_protocol_obeys_the_laws() -> None:
-    said = Turn("e", "proposition", 0, "opening", 0, text="", public="Speak.")
+@pytest.mark.parametrize("roles", [("user",), ("user", "assistant", "user")])
+def test_the_protocol_obeys_the_laws_and_sends_the_messages_as_they_are(
+    roles: tuple[Role, ...],
+) -> None:
+    messages = tuple(Message(role, f"Speak {n}.") for n, role in enumerate(roles))
+    words = "\n".join(message.content for message in messages)
+    said = Turn("e", "proposition", 0, "opening", 0, text="", public=words)
+    seen: list[Request] = []
     request = StoredRequest(
         "stored request e/proposition/0",
         "debate",
         phase="opening",
-        messages=(Message("user", "Speak."),),
+        messages=messages,
         turns=(said,),
     )
-    laws.check(recheck, {"speaker": Agent("one", scripted_model(speaker(), name="one"))}, request)
+    one = Agent("one", scripted_model(speaker(seen), name="one"))
+    laws.check(recheck, {"speaker": one}, request)
+    assert {each.messages for each in seen if not each.place.ask} == {messages}
 
 
 @pytest.mark.slow
@@ -127,12 +136,13 @@ def test_other_words_and_other_ratings_are_told_apart(
         "talks", calls=32, models={"scripted/echo": model}, studies=[debates(speaker())]
     )
     # Of a rating its digits are part of the reply.
-    assert (found.p_replies <= 0.05, found.p_ratings <= 0.05) == (replies, ratings)
+    assert (found.p_replies <= ALPHA, found.p_ratings <= ALPHA) == (replies, ratings)
     assert found.verdict == ("changed" if replies or ratings else "held")
     assert f"since {found.since}" in describe_finding(found) or not (replies or ratings)
     assert found.ratings == 60
 
 
+@pytest.mark.slow
 def test_what_cannot_be_asked_is_named_and_nothing_is(arena: Arena) -> None:
     study = debates(speaker())
     other = Agent("other", scripted_model(speaker(), name="other"))
@@ -148,6 +158,7 @@ def test_what_cannot_be_asked_is_named_and_nothing_is(arena: Arena) -> None:
     assert len(arena.sql("from studies")) == 1
 
 
+@pytest.mark.slow
 def test_the_command_estimates_asks_and_shows(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

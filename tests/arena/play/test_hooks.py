@@ -88,6 +88,7 @@ def test_texts_go_to_the_hook_alone_that_asks_for_them(
     assert {event.text for event in calls if event.ask} == {f"{SECRET}|60"}
 
 
+@pytest.mark.slow
 def test_an_episode_that_goes_on_is_told_of_and_its_stored_calls_are_not(tmp_path: Path) -> None:
     stops = [True]
 
@@ -124,6 +125,7 @@ def test_a_hook_that_fails_is_one_warning_and_the_run_goes_on(tmp_path: Path) ->
     assert isinstance(others[-1], StudyEnded)
 
 
+@pytest.mark.slow
 def test_a_hook_that_hangs_holds_up_neither_the_run_nor_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,6 +153,7 @@ def test_what_cannot_be_a_hook_is_refused(wrong: object) -> None:
         Arena("none.duckdb", hooks=[wrong])  # type: ignore[list-item]  # the claim
 
 
+@pytest.mark.slow
 def test_the_log_has_levels_and_is_silent_unless_somebody_listens(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
