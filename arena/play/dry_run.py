@@ -19,7 +19,7 @@ from itertools import repeat
 
 from arena.calls.estimate import CostEstimate, ModelEstimate, sum_if_known
 from arena.calls.ledger import RunContext
-from arena.calls.prices import cost_usd, price_of, prompt_bytes, worst_case_usd
+from arena.calls.prices import cost_usd, price_in_batch, price_of, prompt_bytes, worst_case_usd
 from arena.calls.prompt_caches import BYTES_A_TOKEN as LEAST_BYTES_A_TOKEN
 from arena.calls.prompt_caches import EpisodePrefixes, beginnings, most_tokens_of
 from arena.calls.rate_limits import RateLimiter
@@ -241,6 +241,14 @@ def tokens_of(request: Request, bytes_a_token: float = BYTES_A_TOKEN) -> int:
     return int(prompt_bytes(request.messages) / bytes_a_token) + TOKENS_OF_AN_IMAGE * images
 
 
+def price_in(model: Model, prices: Mapping[str, Price], *, in_batches: bool) -> Price | None:
+    """Return the price of a call, in a batch if it is asked in one; None if unknown."""
+    price = price_of(model, prices)
+    if price is None or not in_batches or model.batches is None:
+        return price
+    return price_in_batch(price, model.batches.terms.price_factor)
+
+
 def failure_reason(error: BaseException) -> str:
     """Say why a dry run failed."""
     if isinstance(error, asyncio.CancelledError):
@@ -328,15 +336,17 @@ async def estimate_cost(
     lengths: StoredLengths = NOTHING_STORED,
     reply_tokens: int = REPLY_TOKENS,
     prefixes: Mapping[str, EpisodePrefixes] = NO_PREFIXES,
+    in_batches: bool = False,
     at_most: int = 1000,
 ) -> CostEstimate:
     """Estimate the cost of the episodes `todo`, without the turns that are stored already.
 
     At most `at_most` of them are played, a random choice with a fixed seed, and scaled up.
     `prices` are those given by hand.  Replies have their stored `lengths`, or else `reply_tokens`;
-    `prefixes` tell what prompts share, which is read from a cache where it has a price.  An episode
-    that fails on stand-ins is counted in `failed`, and its calls are missing.  Raises StudyError
-    for a reader that can read no reply.
+    `prefixes` tell what prompts share, which is read from a cache where it has a price;
+    `in_batches` gives models with a batch endpoint the price of batches.  An episode that fails on
+    stand-ins is counted in `failed`, and its calls are missing.  Raises StudyError for a reader
+    that can read no reply.
     """
     sample = list(todo) if len(todo) <= at_most else random.Random(1).sample(list(todo), at_most)
     stand_ins: dict[str, StandIn] = {}
@@ -349,7 +359,7 @@ async def estimate_cost(
         stand_in = StandIn(
             model,
             reply_tokens,
-            price_of(model, prices),
+            price_in(model, prices, in_batches=in_batches),
             lengths.bytes_a_token.get(model.name, BYTES_A_TOKEN),
             lambda request: lengths.reply(
                 model.name, protocols.get(request.place.episode, ""), request.place.phase

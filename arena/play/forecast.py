@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
+from arena.calls.batch_calls import BatchSettings
 from arena.calls.estimate import CostEstimate
 from arena.calls.prompt_caches import EpisodePrefixes
 from arena.calls.stored_lengths import load_lengths
@@ -19,22 +21,28 @@ from arena.types import Price
 QUICK_ESTIMATE = 12
 
 
+class Terms(Protocol):
+    """What an arena plays by, as far as it decides what calls cost."""
+
+    path: Path
+    prices: Mapping[str, Price]
+    batches: BatchSettings | None
+
+
 async def quick_forecast(
-    path: Path,
+    terms: Terms,
     todo: Sequence[Play],
     state: StudyState,
-    prices: Mapping[str, Price],
     prefixes: Mapping[str, EpisodePrefixes],
 ) -> CostEstimate:
     """Estimate the cost of a run that is about to begin, by a few of its episodes."""
-    return await forecast(path, todo, state, prices, prefixes=prefixes, at_most=QUICK_ESTIMATE)
+    return await forecast(terms, todo, state, prefixes=prefixes, at_most=QUICK_ESTIMATE)
 
 
 async def forecast(
-    path: Path,
+    terms: Terms,
     todo: Sequence[Play],
     state: StudyState,
-    prices: Mapping[str, Price],
     *,
     prefixes: Mapping[str, EpisodePrefixes] | None = None,
     reply_tokens: int | None = None,
@@ -42,21 +50,23 @@ async def forecast(
 ) -> CostEstimate:
     """Estimate the cost of the episodes `todo` as `estimate_cost` does, by the calls in a store.
 
-    With `reply_tokens` every reply has this length, whatever is stored.  `prefixes` are what the
-    prompts share, found here if they are not given.
+    In batches no prompt is read from a cache, and calls have the price of batches.  With
+    `reply_tokens` every reply has this length, whatever is stored.  `prefixes` are what the prompts
+    share, found here if they are not given.
     """
     lengths = NOTHING_STORED
     if reply_tokens is None:
         names = {protocol_name(play.protocol) for play in todo}
-        lengths = await asyncio.to_thread(load_lengths, path, names)
+        lengths = await asyncio.to_thread(load_lengths, terms.path, names)
     if prefixes is None:
-        prefixes = await find_shared_prefixes(todo)
+        prefixes = await find_shared_prefixes(todo) if terms.batches is None else {}
     return await estimate_cost(
         todo,
         state,
-        prices,
+        terms.prices,
         lengths=lengths,
         reply_tokens=REPLY_TOKENS if reply_tokens is None else reply_tokens,
         prefixes=prefixes,
+        in_batches=terms.batches is not None,
         at_most=at_most,
     )

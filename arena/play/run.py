@@ -266,7 +266,7 @@ class Arena:
             and not selection.anew
             and (earlier := await asyncio.to_thread(preflight.find_earlier, self.path, all_plays))
         ):
-            cost = await forecast(self.path, todo, state, self.prices)
+            cost = await forecast(self, todo, state)
             preflight.refuse_earlier(self.path, earlier, cost)
         return todo
 
@@ -287,7 +287,7 @@ class Arena:
         todo, prefixes = await plan_prefixes(todo, self.concurrency, self.batches)
         if not all(model.simulated for model in models.values()):
             stats.servings = load_earlier(self.path, study.name)
-            stats.expected = await quick_forecast(self.path, todo, state, self.prices, prefixes)
+            stats.expected = await quick_forecast(self, todo, state, prefixes)
         if self.budget_usd is not None:
             prices = {
                 name: price
@@ -377,9 +377,7 @@ class Arena:
         todo = select_plays(all_plays, state, selection)
         if not todo:
             return CostEstimate(0, 0, ())
-        cost = run_blocking(
-            lambda: forecast(self.path, todo, state, self.prices, reply_tokens=reply_tokens)
-        )
+        cost = run_blocking(lambda: forecast(self, todo, state, reply_tokens=reply_tokens))
         if selection.anew or not self.path.exists():
             return cost
         return replace(cost, earlier=preflight.find_earlier(self.path, all_plays))

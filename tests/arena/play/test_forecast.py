@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from arena import Agent, Arena, Arm, Study, Subject
+from arena.batches import BatchTerms
+from arena.calls.batch_calls import BatchSettings
 from arena.types import BaseModel, Price, PromptCache, Reply, Request
 from protocols.debate import debate
 
@@ -68,6 +71,19 @@ def test_a_forecast_is_near_what_the_same_debate_has_taken(arena: Arena) -> None
 def test_a_length_by_hand_counts_instead_of_stored_ones(arena: Arena) -> None:
     expected = arena.dry_run(study("next", "This house would play."), reply_tokens=300)
     assert (expected.tokens_out, expected.lengths) == (6 * 300, None)
+
+
+def test_batches_have_their_price_and_read_no_cache(tmp_path: Path) -> None:
+    planned = study("next", "This house would play.")
+    for lineup in planned.arms[0].lineups:
+        for speaker in lineup.values():
+            speaker.model.batches = SimpleNamespace(terms=BatchTerms(1000, 10**8, 0.4))
+    alone = Arena(tmp_path / "a.duckdb").dry_run(planned)
+    batched = Arena(tmp_path / "a.duckdb", batches=BatchSettings()).dry_run(planned)
+    assert (batched.tokens_in, batched.tokens_out) == (alone.tokens_in, alone.tokens_out)
+    assert alone.tokens_cached > batched.tokens_cached == 0
+    plain = (alone.tokens_in * 2 + alone.tokens_out * 10) / 1e6
+    assert batched.usd == pytest.approx(0.4 * plain)
 
 
 def test_an_empty_store_tells_nothing(tmp_path: Path) -> None:
