@@ -190,6 +190,9 @@ class BatchEndpoint(Protocol):
     def terms(self) -> BatchTerms:
         """Return how large a batch may be, and what it costs."""
 
+    async def is_available(self) -> bool:
+        """Return whether the provider has it; ModelError if it cannot be asked."""
+
     async def line(self, custom_id: str, request: Request) -> bytes:
         """Return a request as a line of a batch; RefusedError if the model does not take it."""
 

@@ -43,6 +43,10 @@ class Endpoint:
     numbers: itertools.count[int] = field(default_factory=itertools.count)
     # Whether a batch is created although its creation fails.
     creates_all_the_same: bool = True
+    has_batches: bool = True
+
+    async def is_available(self) -> bool:
+        return self.has_batches
 
     async def line(self, custom_id: str, request: Request) -> bytes:
         self.requests[custom_id] = request

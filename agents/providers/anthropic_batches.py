@@ -35,6 +35,10 @@ class AnthropicBatches:
     model: BatchModel
     terms: BatchTerms = TERMS
 
+    async def is_available(self) -> bool:
+        """Return True: the provider has batches."""
+        return True
+
     async def line(self, custom_id: str, request: Request) -> bytes:
         """Return a request as an entry of a batch."""
         self.model.check(request)

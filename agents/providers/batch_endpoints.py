@@ -94,6 +94,10 @@ class OpenAIBatches:
     root: str = ""
     terms: BatchTerms = OPENAI_TERMS
 
+    async def is_available(self) -> bool:
+        """Return True: the provider has batches."""
+        return True
+
     async def line(self, custom_id: str, request: Request) -> bytes:
         """Return a request as a line of a batch."""
         self.model.check(request)

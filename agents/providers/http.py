@@ -19,6 +19,7 @@ from agents.providers.api_model import ApiModel
 from agents.providers.chat_requests import chat_settings
 from agents.providers.completions import chat_messages, read_reply
 from agents.providers.faults import read_fault, too_long_error
+from agents.providers.http_batches import http_batches
 from agents.providers.http_server import HttpServer, HttpServers
 from arena.errors import RefusedError, StudyError, UnreachableError
 from arena.types import Reply, Request, Sampling
@@ -80,6 +81,8 @@ class HttpModel(ApiModel):
         self._servers = HttpServers(
             [HttpServer(self.name, url, timeout_s) for url in base_url.split(",")]
         )
+        # A server with several addresses keeps batches at the first.
+        self.batches = http_batches(self, self._servers.all[0])
 
     def __repr__(self) -> str:
         return f"<{self.name} at {self._servers.shown}>"

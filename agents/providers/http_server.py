@@ -23,6 +23,7 @@ LONGEST_WAIT_S = 60.0
 PROBE_CONNECT_S = 3.0
 # The status, the headers and the body of an answer.
 Answered = tuple[int, Mapping[str, str], bytes]
+Payload = bytes | aiohttp.FormData | None
 
 
 def key_for(name: str, url: SplitResult) -> str | None:
@@ -130,6 +131,34 @@ class HttpServer:
         finally:
             self.in_flight -= 1
         # Outside the handler: aiohttp's error, which holds the headers, must not be its context.
+        raise fault
+
+    async def send(
+        self, method: str, path: str, data: Payload, query: Mapping[str, str]
+    ) -> Answered:
+        """Send a request about batches or files below the base url, and return the whole answer.
+
+        Raises as `post` does.
+        """
+        status = None
+        content = data() if isinstance(data, aiohttp.FormData) else data
+        # The type of a form names the mark between its parts; the session's is that of JSON.
+        kind: dict[str, str] = {}
+        if content is not None and not isinstance(content, bytes):
+            kind = {"Content-Type": str(content.headers["Content-Type"])}
+        try:
+            async with self._session().request(
+                method,
+                f"{self.base_url}{path}",
+                data=content,
+                params=query,
+                allow_redirects=False,
+                headers=kind,
+            ) as response:
+                status = response.status
+                return status, response.headers, await response.read()
+        except (aiohttp.ClientError, OSError) as error:
+            fault = self._fault(error, status)
         raise fault
 
     def _fault(self, error: Exception, status: int | None) -> ModelError:

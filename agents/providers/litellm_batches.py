@@ -129,6 +129,10 @@ class MistralBatches:
             self.model, "/chat/completions", method, path, body=body, query=query, file=file
         )
 
+    async def is_available(self) -> bool:
+        """Return True: the provider has batches."""
+        return True
+
     async def line(self, custom_id: str, request: Request) -> bytes:
         """Return a request as a line of a batch."""
         drafted = await self.model.draft(request)
@@ -233,6 +237,10 @@ class GeminiBatches:
     ) -> dict[str, Any]:
         answer = await exchange(self.model, "/models/", method, path, body=body, query=query)
         return fields_of(self.model, answer)
+
+    async def is_available(self) -> bool:
+        """Return True: the provider has batches."""
+        return True
 
     async def line(self, custom_id: str, request: Request) -> bytes:
         """Return a request as an entry of a batch."""

@@ -22,14 +22,33 @@ from arena.batches import BatchState
 from arena.calls.batch_calls import Batch, BatchSettings
 from arena.calls.ledger import RunContext
 from arena.calls.retry import wait_before_next
-from arena.errors import BatchUnclearError, ModelError
+from arena.errors import BatchUnclearError, ModelError, StudyError
 from arena.text import pluralize, utc_now
+from arena.types import Model
 
 # How far the clocks of this machine and of a provider may be apart.
 CLOCK_SKEW = timedelta(minutes=10)
 # Looks after a batch become rarer by this factor.
 SLOWER = 1.5
 T = TypeVar("T")
+
+
+async def find_without_batches(run: RunContext, models: Iterable[Model]) -> set[str]:
+    """Return the models whose servers have no batches after all, and tell the user of them.
+
+    Raises StudyError for a server that does not tell.
+    """
+    without = set()
+    for model in models:
+        try:
+            lacks = model.batches is not None and not await model.batches.is_available()
+        except ModelError as error:
+            raise StudyError(f"--batch: {error}; nothing was asked") from error
+        if lacks:
+            without.add(model.name)
+            note = f"the server of {model.name} has no batches: it is asked call by call"
+            run.stats.notes.append(note)
+    return without
 
 
 async def create_batch(

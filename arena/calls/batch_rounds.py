@@ -35,6 +35,7 @@ from arena.calls.batch_exchange import (
     create_batch,
     describe_batches,
     find_batch,
+    find_without_batches,
     read_results,
     watch_batch,
 )
@@ -79,6 +80,7 @@ class BatchRounds:
         self._stored = list(open_batches)
         self._by_place: dict[CallPlace, Batch] = {}
         self._queue: list[BatchedCall] = []
+        self._without_batches: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         # After a provider's queue was full: the lines of a batch at most, by model.
         self._most_lines: dict[str, int] = {}
@@ -86,7 +88,7 @@ class BatchRounds:
 
     def takes(self, model: Model, request: Request) -> bool:
         """Return whether a request is asked in a batch, or waits in one of an earlier run."""
-        if model.batches is None:
+        if model.batches is None or model.name in self._without_batches:
             return False
         return self.settings.sends or place_of(request.place) in self._by_place
 
@@ -94,6 +96,8 @@ class BatchRounds:
     async def playing(self, run: RunContext, models: Sequence[Model]) -> AsyncIterator[None]:
         """Send rounds and follow batches within; afterwards batches are left as they are."""
         by_name = {model.name: model for model in reversed(models)}
+        if self.settings.sends:
+            self._without_batches = await find_without_batches(run, by_name.values())
         for stored in self._stored:
             self._resume(run, stored, by_name.get(stored.model))
         self._start(self._send_rounds(run))

@@ -20,6 +20,7 @@ from arena.text import utc_now
 from arena.types import Message, Place, Request
 from tests.fake_agents import study
 from tests.fake_batches import BatchServer, serving
+from tests.fake_server import chat_server
 
 NOW = BatchSettings(first_wait_s=0.001, longest_wait_s=0.01, settle_s=0.0, quiet_s=0.02)
 QUICK = Retry(attempts=3, first_wait_s=0.001, longest_wait_s=0.002)
@@ -143,6 +144,19 @@ async def test_a_batch_is_found_by_its_key_among_others(
     assert await endpoint.find("f" * 16, since, 1, ()) is None
     assert await endpoint.find(keys[0], since + timedelta(hours=1), 1, ()) in (ids[keys[0]], None)
     await endpoint.cancel(ids[keys[0]])
+
+
+@pytest.mark.slow
+async def test_a_server_of_one_s_own_is_asked_in_batches_if_it_has_them(
+    tmp_path: Path, server: BatchServer
+) -> None:
+    arena = Arena(tmp_path / "a.duckdb", batches=NOW)
+    assert (await arena.play(small(f"http/any@{server.url}"))).done == 1
+    assert (len(server.batches), server.tokens["single"]) == (2, 0)
+    async with chat_server(lambda body: "words|70") as plain:
+        other = Arena(tmp_path / "b.duckdb", batches=NOW)
+        assert (await other.play(small(f"http/any@{plain.url}"))).done == 1
+    assert other.sql("select count(*), count(batch) from calls").rows == ((2, 0),)
 
 
 @pytest.mark.slow
