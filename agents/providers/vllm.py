@@ -9,22 +9,56 @@ shows what it does.  Serve reasoning models without a reasoning parser, so that 
 from __future__ import annotations
 
 import asyncio
+import math
 import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
 
 import orjson
 
 from agents.providers import wire
+from agents.providers.completions import completion_counts, parse_answer
 from agents.providers.faults import read_fault
 from agents.providers.http import HttpModel, split_reference
 from agents.providers.http_server import HttpServer
-from arena.errors import RefusedError
-from arena.types import Reply, Request
+from agents.providers.sampling import is_number
+from arena.errors import BadReplyError, RefusedError
+from arena.types import Message, Reply, Request, Sampling
 
 BEGUN: list[dict[str, object]] = [
     {"role": "user", "content": "Count to four."},
     {"role": "assistant", "content": "one, two, three,"},
 ]
 FLAG = re.compile(r"continue_final_message|add_generation_prompt")
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredPrompt:
+    """The tokens of a prompt, the log probability (nats) of each one, and the server's counts."""
+
+    token_ids: list[int]
+    logprobs: list[float]
+    counts: Reply
+
+
+def shared_beginning(one: Sequence[int], other: Sequence[int]) -> int:
+    """Return how many tokens two texts share from the beginning."""
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def token_logprob(entry: object, token: int) -> float:
+    """Return the log probability of a token in an entry of vLLM's `prompt_logprobs`, 0 if none."""
+    stated = entry.get(str(token)) if isinstance(entry, dict) else None
+    value = stated.get("logprob") if isinstance(stated, dict) else None
+    return min(float(value), 0.0) if is_number(value) and math.isfinite(value) else 0.0
+
+
+def add_counts(counts: Iterable[int | None]) -> int | None:
+    """Return the sum of counts, None if one is not known."""
+    known = [*counts]
+    return None if None in known else sum(count or 0 for count in known)
 
 
 def vllm_model(rest: str) -> VllmModel:
@@ -39,7 +73,7 @@ class VllmModel(HttpModel):
     """A model behind vLLM or SGLang servers."""
 
     kind = "vllm"
-    abilities = HttpModel.abilities | {"prefill"}
+    abilities = HttpModel.abilities | {"prefill", "choices"}
 
     def __init__(self, model: str, base_url: str, *, timeout_s: float = wire.TIMEOUT_S) -> None:
         super().__init__(model, base_url, timeout_s=timeout_s)
@@ -49,14 +83,93 @@ class VllmModel(HttpModel):
 
     async def ask(self, server: HttpServer, request: Request) -> Reply:
         """Send the request to one address, a prefill only where it is continued."""
-        if request.messages[-1].role == "assistant" and not await self.continues(server):
+        goes_on = request.messages[-1].role == "assistant" or bool(request.sampling.choices)
+        if goes_on and not await self.continues(server):
             raise RefusedError(
                 f"{server.endpoint} was not asked: it does not go on with a reply that was begun"
                 " (it ignores continue_final_message, and would begin anew); use vLLM, SGLang or a"
                 " local model",
                 sent=False,
             )
+        if request.sampling.choices:
+            return await self._choose_reply(server, request)
         return await super().ask(server, request)
+
+    def unsupported_settings(self, sampling: Sampling) -> dict[str, str]:
+        """Return no reason: choices, too, are taken here."""
+        return {}
+
+    def request_settings(self, request: Request) -> dict[str, object]:
+        """Return the settings that are sent besides model and messages, and the choices."""
+        settings = super().request_settings(request)
+        choices = request.sampling.choices
+        return settings | ({"choices": list(choices), "prompt_logprobs": 0} if choices else {})
+
+    async def _choose_reply(self, server: HttpServer, request: Request) -> Reply:
+        """Return the likeliest of the given choices as the reply.
+
+        The server reads each one as the beginning of the reply, and says how likely its tokens are
+        (`prompt_logprobs`).  One more request shows where the beginning begins.
+        """
+        choices = request.sampling.choices
+        answers = await asyncio.gather(
+            *(self._score(server, request, choice) for choice in ("", *choices))
+        )
+        head = answers[0].token_ids
+        totals = []
+        for choice, answer in zip(choices, answers[1:], strict=True):
+            shared = shared_beginning(head, answer.token_ids)
+            if shared == len(answer.token_ids):
+                raise RefusedError(f"{server.endpoint} has no tokens for the choice {choice!r}")
+            totals.append(math.fsum(answer.logprobs[shared:]))
+        # The largest is subtracted first: probabilities of long choices are too small for a float.
+        weights = [math.exp(total - max(totals)) for total in totals]
+        measures = {f"logprob of {one}": total for one, total in zip(choices, totals, strict=True)}
+        measures |= {
+            f"probability of {one}": weight / math.fsum(weights)
+            for one, weight in zip(choices, weights, strict=True)
+        }
+        counts = [answer.counts for answer in answers]
+        return replace(
+            counts[0],
+            text=choices[totals.index(max(totals))],
+            finish_reason="options",
+            tokens_in=add_counts(each.tokens_in for each in counts),
+            tokens_cached=add_counts(each.tokens_cached for each in counts),
+            tokens_out=add_counts(each.tokens_out for each in counts),
+            measures=measures,
+        )
+
+    async def _score(self, server: HttpServer, request: Request, choice: str) -> ScoredPrompt:
+        """Return the tokens of a prompt that ends in a choice, and their log probabilities."""
+        *earlier, last = request.messages
+        if last.role == "assistant":
+            earlier, choice = [*earlier], last.content + choice
+        else:
+            earlier = [*earlier, last]
+        begun = (Message("assistant", choice),) if choice else ()
+        settings: dict[str, object] = {
+            "max_tokens": 1,
+            "prompt_logprobs": 0,
+            "return_token_ids": True,
+            "seed": request.seed,
+        }
+        sent = self.make_body(replace(request, messages=(*earlier, *begun)), settings)
+        status, body = await self.post(server, "/chat/completions", sent)
+        answer = parse_answer(body, endpoint=server.endpoint, key=server.key, http_status=status)
+        counts = completion_counts(answer.fields, {}, server.key, status)
+        ids = answer.fields.get("prompt_token_ids")
+        listed = answer.fields.get("prompt_logprobs")
+        if not isinstance(ids, list) or not isinstance(listed, list) or len(ids) != len(listed):
+            raise BadReplyError(
+                f"{server.endpoint} gave no prompt_token_ids with prompt_logprobs, by which choices"
+                " are told: use a vLLM server from 0.10 on, or a local model",
+                http_status=status,
+                retryable=False,
+            )
+        # The first token of a prompt has no probability.
+        logprobs = [token_logprob(entry, id) for id, entry in zip(ids, listed, strict=True)]
+        return ScoredPrompt(ids, logprobs, counts)
 
     async def continues(self, server: HttpServer) -> bool:
         """Return whether a server continues a begun reply; it is asked once."""

@@ -10,7 +10,8 @@ import pytest
 
 from agents.providers.http import http_model
 from agents.providers.vllm import vllm_model
-from arena.errors import RefusedError
+from arena.errors import BadReplyError, RefusedError
+from arena.types import Sampling
 from tests.fake_server import ServerAnswer, chat_server
 from tests.provider_faults import ask
 from tests.vllm_server import CONTINUED, answer
@@ -54,4 +55,42 @@ async def test_a_prefill_that_would_be_ignored_is_never_sent(counts: bool) -> No
         assert len(server.requests) == 2
         # What needs no prefill is asked all the same.
         assert (await model(ask("question"))).text
+        await model.close()
+
+
+@pytest.mark.parametrize("begun", [None, "So: "])
+async def test_the_likeliest_choice_is_the_reply_with_the_probability_of_each(
+    begun: str | None,
+) -> None:
+    async with chat_server(answer) as server:
+        model = vllm_model(f"llama@{server.url}")
+        choices = Sampling(choices=("b", "a", "ca"))
+        assert model.unsupported_reason(choices) is None
+        reply = await model(ask("question", choices, prefill_text=begun))
+        await model.close()
+    # 1/4, 1/2, and 1/8 of 1/2.
+    assert (reply.text, reply.finish_reason) == ("a", "options")
+    assert reply.measures == pytest.approx(
+        {
+            "logprob of b": -1.3863,
+            "logprob of a": -0.6931,
+            "logprob of ca": -2.7726,
+            "probability of b": 4 / 13,
+            "probability of a": 8 / 13,
+            "probability of ca": 1 / 13,
+        },
+        abs=1e-4,
+    )
+    assert model.request_settings(ask("question", choices))["choices"] == ["b", "a", "ca"]
+
+
+async def test_choices_need_the_tokens_of_the_prompt() -> None:
+    def silent(body: dict[str, Any]) -> ServerAnswer:
+        body.pop("prompt_logprobs", None)
+        return answer(body)
+
+    async with chat_server(silent) as server:
+        model = vllm_model(f"llama@{server.url}")
+        with pytest.raises(BadReplyError, match="prompt_logprobs"):
+            await model(ask("question", Sampling(choices=("yes", "no"))))
         await model.close()
