@@ -311,7 +311,10 @@ def test_the_layers_are_those_that_the_house_holds() -> None:
         rooms = line.split("  ")[0].strip("[]").split(", ")
         inside = rooms[0].startswith("arena.")
         told.append({f"arena.{room.removeprefix('arena.')}" if inside else room for room in rooms})
-    assert told == [set(rooms.split()) - {"arena.former_names"} for rooms in LAYERS]
+    held = [set(rooms.split()) - {"arena.former_names"} for rooms in LAYERS]
+    # Of the words that all share only the first are listed.
+    assert told[0] - {"arena...."} < held[0]
+    assert told[1:] == held[1:]
 
 
 def test_every_benchmark_that_is_named_exists() -> None:

@@ -24,7 +24,7 @@ SHARED_COMMENTS = {
     "day": "the day on which the debate began, UTC; for imports from the file's name",
     "debates": "debates with a rating from both sides",
     "face": "public; own: with private thoughts and rating; notes: these alone; rated: public"
-    " text and rating; verbatim: the raw reply, as a prefill",
+    " text and rating; verbatim: the raw reply, as a prefill or in a chat; image",
     "failed": "attempts that failed",
     "leftover": "whether its study's last plan does not hold it: other models, motions, options or"
     " repeats; no view of results counts it",

@@ -203,18 +203,21 @@ RECORD: dict[str, View] = {
         " shown; nothing for imports",
         """
         with parts as (
-            select t.episode, unnest(t.prompt) as part, generate_subscripts(t.prompt, 1) as place
+            select t.episode, t.roles, unnest(t.prompt) as part,
+                   generate_subscripts(t.prompt, 1) as place
             from turns t join all_episodes e on e.episode = t.episode and e.status = 'done'
             where starts_with(t.episode, id) and t.seat = reader and t.step = reader_step)
         select p.place, p.part.seat as author, p.part.step as author_step, p.part.face as face,
-               coalesce(p.part.text, case when p.part.face <> 'notes' then a.public end) as words
+               coalesce(p.part.text, case when p.part.face <> 'notes' then a.public end) as words,
+               coalesce(p.roles[p.place], 'user') as role
         from parts p left join turns a on a.episode = p.part.episode and a.seat = p.part.seat
             and a.step = p.part.step order by p.place
         """,
         {
             "place": "position in the prompt, from 1",
-            "author": "the seat whose turn it is; NULL: text of the protocol",
-            "words": "the text, or the public words of the turn; NULL: its private notes",
+            "role": "whose message it is part of: user, or in a chat also assistant",
+            "author": "the seat whose turn it is; NULL: text of the protocol, or an image",
+            "words": "the text, or the public words of the turn; NULL: its private notes, an image",
         },
         {
             "id": "the episode's id, or the beginning of it",
