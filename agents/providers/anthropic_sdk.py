@@ -276,6 +276,7 @@ MESSAGES = Api(
     unsupported_settings=unsupported_settings,
     max_temperature=1,
     wrong_value=wrong_value,
+    thinks=thinks,
     longest_reply=MAX_TOKENS,
     batches=AnthropicBatches,
 )

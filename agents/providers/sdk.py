@@ -53,7 +53,8 @@ class Api:
     besides its name and the messages, under the API's names, and `body` the whole JSON of a request
     with them, of which `parameters` are arguments of the resource's `create`.
     `unsupported_settings` returns the reason for each setting that a model is known not to support,
-    `wrong_value` why a value cannot be sent to it.  `max_temperature` is the highest temperature,
+    `wrong_value` why a value cannot be sent to it, `thinks` whether a sampling asks for thoughts
+    that rule a prefill out.  `max_temperature` is the highest temperature,
     `longest_reply` the tokens of a reply at most if the sampling has no limit.  `batches` returns
     the batch endpoint of a model.
     """
@@ -69,6 +70,7 @@ class Api:
     unsupported_settings: Callable[[str, Sampling], dict[str, str]]
     max_temperature: float
     wrong_value: Callable[[str, Sampling], str | None] = lambda model, sampling: None
+    thinks: Callable[[Sampling], bool] = lambda sampling: False
     longest_reply: int | None = None
     batches: Callable[[BatchModel], BatchEndpoint] | None = None
 
@@ -292,6 +294,12 @@ class SdkModel(ApiModel):
     def check(self, request: Request) -> None:
         """Raise RefusedError if the model is known not to take a request."""
         check_request(self, request, self._endpoint)
+        if request.messages[-1].role == "assistant" and self._api.thinks(request.sampling):
+            raise RefusedError(
+                f"{self._endpoint} was not asked: it cannot think about a reply that was begun for"
+                " it (prefill); leave reasoning_effort and thinking_tokens out",
+                sent=False,
+            )
 
     async def read_body(self, body: bytes, http_status: int) -> Reply:
         """Return the reply in the body of a successful answer, or raise a ModelError."""

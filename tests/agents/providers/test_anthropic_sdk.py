@@ -229,3 +229,10 @@ def test_thoughts_that_another_model_wrote_are_marked(model: str, source: str | 
             thinking in content,
             expected,
         )
+
+
+async def test_a_begun_reply_is_not_thought_about() -> None:
+    speaker = anthropic_model("claude-haiku-4-5")
+    sampling = Sampling(thinking_tokens=2000, max_tokens=4000)
+    with pytest.raises(RefusedError, match="leave reasoning_effort and thinking_tokens out"):
+        await speaker(ask(sampling=sampling, prefill_text="I say"))
