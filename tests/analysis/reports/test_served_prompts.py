@@ -43,7 +43,7 @@ def test_a_report_says_what_caches_have_served_and_saved(tmp_path: Path) -> None
     arena = Arena(tmp_path / "a.duckdb")
     arena.run(Study("s", [Arm("one", single, lineups)], [Subject("2 + 2?", "question", "4")]))
     (found,) = arena.report("s")
-    rows = {row.model: row for row in found.caches}
+    rows = {row.model: row for row in found.caches or ()}
     assert rows.keys() == {"m/reads", "m/writes", "m/unpriced"}
     assert (rows["m/reads"].share, rows["m/unpriced"].share) == (0.5, 0.1)
     saved = [rows[name].saved_usd for name in ("m/reads", "m/writes")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -44,8 +45,8 @@ class CountedModel(BaseModel):
         )
 
 
-def study(name: str, motion: str) -> Study:
-    model = CountedModel()
+def study(name: str, motion: str, model: CountedModel | None = None) -> Study:
+    model = model or CountedModel()
     lineup = {"proposition": Agent("a", model), "opposition": Agent("a", model)}
     return Study(name, [Arm("d", debate, [lineup])], [Subject(motion)])
 
@@ -74,10 +75,10 @@ def test_a_length_by_hand_counts_instead_of_stored_ones(arena: Arena) -> None:
 
 
 def test_batches_have_their_price_and_read_no_cache(tmp_path: Path) -> None:
-    planned = study("next", "This house would play.")
-    for lineup in planned.arms[0].lineups:
-        for speaker in lineup.values():
-            speaker.model.batches = SimpleNamespace(terms=BatchTerms(1000, 10**8, 0.4))
+    model = CountedModel()
+    endpoint: Any = SimpleNamespace(terms=BatchTerms(1000, 10**8, 0.4))
+    model.batches = endpoint
+    planned = study("next", "This house would play.", model)
     alone = Arena(tmp_path / "a.duckdb").dry_run(planned)
     batched = Arena(tmp_path / "a.duckdb", batches=BatchSettings()).dry_run(planned)
     assert (batched.tokens_in, batched.tokens_out) == (alone.tokens_in, alone.tokens_out)
