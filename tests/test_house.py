@@ -43,9 +43,12 @@ PUBLIC = {
 # Where an error of any kind may be caught: an episode becomes a failure row, a user's file or
 # another package's function that fails one sentence, a row of a batch its own failure.
 BROAD = {
-    *("agents.local.engine", "arena.play.concurrent", "arena.play.reading", "arena.play.reread"),
-    *("arena.play.hooks", "arena.plugins", "arena.tournaments.study_file", "arena.web.lanes"),
+    *("agents.local.lane_steps", "agents.local.replies", "agents.local.row_steps"),
+    *("arena.play.concurrent", "arena.play.hooks", "arena.play.reading", "arena.play.reread"),
+    *("arena.plugins", "arena.tournaments.study_file", "arena.web.lanes"),
 }
+# What other libraries call with arguments of their own.
+CALLED_BY_OTHERS = {"agents.local.forward.page_attention"}
 MOST_LINES = 440
 LONGEST_FUNCTION = 60
 
@@ -186,6 +189,10 @@ def test_every_function_is_typed_and_takes_named_arguments() -> None:
             rest = arguments.kwarg and arguments.kwarg.annotation
             # A decorator passes on what it does not know by name.
             named = arguments.kwarg is None or (rest and ast.unparse(rest) == "P.kwargs")
+            named = named or f"{name}.{function.name}" in CALLED_BY_OTHERS
+            # A kernel's arguments are pointers and numbers, which Triton tells apart by itself.
+            if "triton.jit" in map(ast.unparse, function.decorator_list):
+                continue
             if not typed or function.returns is None or not named:
                 wrong.append(f"{name}.{function.name}")
     assert wrong == []

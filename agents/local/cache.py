@@ -41,11 +41,20 @@ class Rows(Protocol):
     def forward(self, first: int, ids: Ints, positions: Ints, keep: int = 1) -> torch.Tensor:
         """Run tokens through the model; see SlotRows.forward."""
 
-    def copy(self, source: int, target: int, length: int) -> None:
-        """Copy the first `length` positions of a row."""
+    def missing_pages(self, source: int, target: int, keep: int, length: int) -> int:
+        """Return 0: every row has memory for `capacity` tokens."""
+
+    def seat(self, source: int, target: int, keep: int, length: int) -> None:
+        """Let row `target` begin with the first `keep` tokens of row `source`, if not below 0.
+
+        It will hold `length` tokens.
+        """
 
     def swap(self, left: int, right: int, length: int) -> None:
         """Exchange two rows, of which only the first `length` positions are in use."""
+
+    def trim(self, row: int, length: int) -> None:
+        """Let go of the memory of a row behind its first `length` positions, where it can be."""
 
     def clear(self, row: int) -> None:
         """Let go of the content of a row."""
@@ -176,17 +185,25 @@ class SlotRows:
         mask = torch.zeros(hidden.shape, dtype=self._dtype, device=self._device)
         return self._model.forward(tokens, mask.masked_fill_(hidden, self._least), places, keep)
 
-    def copy(self, source: int, target: int, length: int) -> None:
-        """Copy the first `length` positions of a row."""
-        for block in self._blocks():
-            block[target, :, :length] = block[source, :, :length]
+    def missing_pages(self, source: int, target: int, keep: int, length: int) -> int:
+        """Return 0: every row has memory for `capacity` tokens."""
+        return 0
+
+    def seat(self, source: int, target: int, keep: int, length: int) -> None:
+        """Copy the first `keep` positions of another row, if there is one."""
+        if source >= 0 and source != target:
+            for block in self._blocks():
+                block[target, :, :keep] = block[source, :, :keep]
 
     def swap(self, left: int, right: int, length: int) -> None:
         """Exchange two rows, of which only the first `length` positions are in use."""
-        for block in self._blocks():
+        for block in self._blocks() if length else ():
             spare = block[left, :, :length].clone()
             block[left, :, :length] = block[right, :, :length]
             block[right, :, :length] = spare
+
+    def trim(self, row: int, length: int) -> None:
+        """Do nothing: the memory stays allocated."""
 
     def clear(self, row: int) -> None:
         """Do nothing: the memory stays allocated, and new tokens overwrite the old ones."""
@@ -228,13 +245,23 @@ class SoloRows:
             logits.append(torch.nn.functional.pad(last, (0, 0, keep - last.shape[1], 0)))
         return torch.cat(logits)
 
-    def copy(self, source: int, target: int, length: int) -> None:
-        """Copy the whole of a row, since it cannot be cut back."""
-        self._caches[target] = deepcopy(self._caches[source])
+    def missing_pages(self, source: int, target: int, keep: int, length: int) -> int:
+        """Return 0: every row has memory of its own."""
+        return 0
+
+    def seat(self, source: int, target: int, keep: int, length: int) -> None:
+        """Copy the whole of another row, since it cannot be cut back; without one begin anew."""
+        if source < 0:
+            self._caches[target] = None
+        elif source != target:
+            self._caches[target] = deepcopy(self._caches[source])
 
     def swap(self, left: int, right: int, length: int) -> None:
         """Exchange two rows."""
         self._caches[left], self._caches[right] = self._caches[right], self._caches[left]
+
+    def trim(self, row: int, length: int) -> None:
+        """Do nothing: the cache of a row has what it needs."""
 
     def clear(self, row: int) -> None:
         """Let go of the content of a row."""

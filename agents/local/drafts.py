@@ -111,6 +111,10 @@ class Draft:
     scores: list[float] = field(default_factory=list)
     memory_failures: int = 0
     cancelled: bool = False
+    # Tokens that are being drawn, and the last step and lane that draw one (lane_steps.py).
+    in_flight: int = 0
+    step: int = 0
+    lane: int = 0
 
     def __post_init__(self) -> None:
         self.group = self.job.group

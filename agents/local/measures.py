@@ -13,8 +13,6 @@ every temperature.  All are in nats:
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -46,13 +44,20 @@ def _measure(logits: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
     shifted = logits.sub_(logits.amax(-1, keepdim=True))
     drawn = shifted.gather(-1, chosen[:, None])[:, 0]
     mean = shifted.mean(-1)
+    count = torch.full_like(mean, logits.shape[-1])
     weight = shifted.exp()
+    if bool(torch.isneginf(mean).any()):
+        # Tokens that the model rules out (-inf) count for nothing, as if it did not know them.
+        known = torch.isfinite(shifted)
+        count = known.sum(-1).to(mean)
+        shifted = shifted.masked_fill(~known, 0.0)
+        mean = shifted.sum(-1) / count
     total = weight.sum(-1)
     log_total = total.log()
     # With x the shifted logits and Z their sum of exponentials, log p = x - log Z.  Hence the
     # entropy is log Z - E_p[x], and KL(U || p) is log Z - mean(x) - log(vocabulary).
     entropy = log_total - torch.linalg.vecdot(weight, shifted) / total
-    return torch.stack((drawn - log_total, entropy, log_total - mean - math.log(logits.shape[-1])))
+    return torch.stack((drawn - log_total, entropy, log_total - mean - count.log()))
 
 
 def reply_measures(

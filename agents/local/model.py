@@ -24,6 +24,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agents.local.options import choice_reply
 from agents.local.settings import Settings, parse_settings
 from agents.providers.sampling import ProviderModel, unsupported_among
 from arena.errors import ContextOverflowError, RefusedError, StudyError
@@ -169,8 +170,9 @@ class LocalModel(ProviderModel):
             if self.engine is not None and self.engine.alive:
                 return self.engine
             from agents.local.engine import Engine
-            from agents.local.loading import load, rows_for
+            from agents.local.loading import load
             from agents.local.prompts import ChatTokenizer
+            from agents.local.sizing import rows_for
 
             if self._loaded is None:
                 if sys.stderr.isatty():
@@ -180,8 +182,10 @@ class LocalModel(ProviderModel):
                 # Known only now if the weights were fetched.
                 self.find_digest()
                 self._tokenizer = ChatTokenizer(self._loaded.tokenizer)
-            self.engine = Engine(rows_for(self._loaded, self._settings), self._chat.decode)
-            if (self._loaded.dtype, self._loaded.device) == ("float32", "cpu"):
+            rows = rows_for(self._loaded, self._settings)
+            self.engine = Engine(rows, self._chat.decode)
+            on_cpu = (self._loaded.dtype, self._loaded.device) == ("float32", "cpu")
+            if on_cpu or getattr(rows, "seeds_hold", False):
                 self.capabilities = CAPABILITIES | {SAME_SEED_SAME_REPLY}
             return self.engine
 
@@ -407,33 +411,3 @@ class LocalModel(ProviderModel):
         jobs = [Job((*ids, *code), 0, score_from=len(ids), group=group) for code in coded]
         scored = await asyncio.gather(*(engine.generate(job) for job in jobs))
         return choice_reply(self.name, options, ids, scored)
-
-
-def choice_reply(
-    name: str, options: tuple[str, ...], ids: tuple[int, ...], scored: list[GenerationResult]
-) -> Reply:
-    """Return the reply to a request with choices, from the scores of each.
-
-    Its measures are the log probability (nats) of each choice, and the probabilities of the choices
-    relative to each other, which sum to 1.
-    """
-    import numpy as np
-
-    total = np.array([sum(result.scores) for result in scored])
-    # The largest is subtracted first: probabilities of long choices are too small for a float.
-    share = np.exp(total - total.max())
-    share /= share.sum()
-    names = [f"logprob of {option}" for option in options]
-    names += [f"probability of {option}" for option in options]
-    measures = dict(zip(names, [*total.tolist(), *share.tolist()], strict=True))
-    return Reply(
-        options[int(total.argmax())],
-        model_served=name,
-        finish_reason="options",
-        tokens_in=sum(result.reused + result.prefilled for result in scored),
-        tokens_cached=sum(result.reused for result in scored),
-        tokens_out=0,
-        measures=measures,
-        tokens_prefilled=sum(result.prefilled for result in scored),
-        decode_steps=0,
-    )

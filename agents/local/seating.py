@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from agents.local.cache import Rows
 from agents.local.drafts import NO_ROW, Draft
+from agents.local.lanes import LaneRows
 from agents.local.queue import PATIENCE_S, Group, Queue
 
 # A prefix of fewer tokens is read again rather than copied.
@@ -75,13 +76,13 @@ class ReusablePrefix:
     source: int
     tokens: int
     coming: bool
-    ready: list[int]
+    ready: NDArray[np.int64]
 
 
 class Seating:
     """The rows of a cache, the drafts in them, and the queue for them."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Rows | LaneRows) -> None:
         self.rows = rows
         self.counts = Counts()
         self.queue: Queue[Draft] = Queue()
@@ -149,7 +150,7 @@ class Seating:
                 # It waits for the row that reads its prompt, and copies from there.
                 continue
             target = self._target(draft, prefix, now)
-            if target == NO_ROW:
+            if target == NO_ROW or not self._make_room(draft, prefix, target, now):
                 break
             self._seat(draft, prefix.source, prefix.tokens, target)
             admitted = True
@@ -163,30 +164,28 @@ class Seating:
         # A column that always differs ends the comparison, also of no tokens at all.
         end = np.ones((self.rows.slots, 1), bool)
         first = np.concatenate((differs, end), axis=1).argmax(1)
-        shared = [min(int(first[row.home]), row.planned) for row in self.table]
-        ready = [min(known, row.filled) for known, row in zip(shared, self.table, strict=True)]
-        usable = [
-            number
-            for number, row in enumerate(self.table)
-            if ready[number] >= SHORTEST_COPY
-            and (self.rows.can_truncate or ready[number] == row.filled)
-        ]
+        homes, planned, filled = np.array(
+            [(row.home, row.planned, row.filled) for row in self.table]
+        ).T
+        shared = np.minimum(first[homes], planned)
+        ready = np.minimum(shared, filled)
+        usable = ready >= SHORTEST_COPY
+        if not self.rows.can_truncate:
+            usable &= ready == filled
         # Of equal ones an idle row that holds little more: it can be continued in place, without
         # a copy, and takes nothing from another draft.
-        source = max(
-            usable,
-            key=lambda number: (
-                ready[number],
-                self.table[number].occupant is None,
-                -self.table[number].filled,
-            ),
+        longest = np.flatnonzero(usable & (ready == ready[usable].max(initial=0)))
+        source = min(
+            longest.tolist(),
+            key=lambda number: (self.table[number].occupant is not None, int(filled[number])),
             default=NO_ROW,
         )
-        tokens = 0 if source == NO_ROW else ready[source]
+        tokens = 0 if source == NO_ROW else int(ready[source])
         # It pays to wait for a row that will hold all of the prompt, or a quarter of it more.
-        gain = max(shared) - tokens
-        worth = max(shared) == len(ids) or 4 * gain >= len(ids)
-        coming = self.rows.can_truncate and gain > 0 and worth and max(shared) >= SHORTEST_COPY
+        most = int(shared.max())
+        gain = most - tokens
+        worth = most == len(ids) or 4 * gain >= len(ids)
+        coming = self.rows.can_truncate and gain > 0 and worth and most >= SHORTEST_COPY
         return ReusablePrefix(source, tokens, coming, ready)
 
     def _target(self, draft: Draft, prefix: ReusablePrefix, now: float) -> int:
@@ -205,7 +204,35 @@ class Seating:
         given_up = [row for row in free if row != prefix.source and not self._is_held(row, now)]
         if given_up:
             return min(given_up, key=lambda row: (self.table[row].filled > 0, self.table[row].used))
-        return max(free, key=lambda row: (prefix.ready[row], -self.table[row].used), default=NO_ROW)
+        return max(
+            free, key=lambda row: (int(prefix.ready[row]), -self.table[row].used), default=NO_ROW
+        )
+
+    def _length(self, draft: Draft) -> int:
+        """Return how many tokens a draft needs room for."""
+        return min(len(draft.job.ids) + draft.job.max_tokens, self.rows.capacity)
+
+    def _make_room(self, draft: Draft, prefix: ReusablePrefix, target: int, now: float) -> bool:
+        """Let idle rows go until there are pages for a draft; return whether there are.
+
+        Those that nobody will go on from go first, and of these the ones used least recently.
+        """
+        length = self._length(draft)
+        idle = [
+            row
+            for row in range(self.active, self.rows.slots)
+            if row not in (prefix.source, target)
+            and self.table[row].filled
+            and self._may_take(row, draft.group, draft.came_at, now)
+        ]
+        idle.sort(key=lambda row: (self._is_held(row, now), self.table[row].used), reverse=True)
+        while self.rows.missing_pages(prefix.source, target, prefix.tokens, length):
+            if not idle:
+                return False
+            given_up = idle.pop()
+            self.rows.clear(given_up)
+            self.table[given_up].filled = self.table[given_up].planned = 0
+        return True
 
     def _is_held(self, number: int, now: float) -> bool:
         row = self.table[number]
@@ -224,13 +251,10 @@ class Seating:
         The row moves to the region of those whose prompts are being read.
         """
         row = self.table[target]
-        if target != source:
-            if source == NO_ROW:
-                self.rows.clear(target)
-            else:
-                self.rows.copy(source, target, usable)
-                self.counts.copied_rows += 1
-                self._touch(self.table[source])
+        self.rows.seat(source, target, usable, self._length(draft))
+        if source not in (target, NO_ROW):
+            self.counts.copied_rows += 1
+            self._touch(self.table[source])
         row.tokens[: len(draft.ids)] = draft.ids
         row.filled = usable
         row.planned = len(draft.ids)
@@ -251,8 +275,7 @@ class Seating:
     def _swap(self, left: int, right: int) -> None:
         if left != right:
             filled = max(self.table[left].filled, self.table[right].filled)
-            if filled:
-                self.rows.swap(left, right, filled)
+            self.rows.swap(left, right, filled)
             self.table[left], self.table[right] = self.table[right], self.table[left]
         for number in (left, right):
             occupant = self.table[number].occupant
@@ -276,7 +299,9 @@ class Seating:
         self._swap(number, self.active)
         row = self.table[self.active]
         row.occupant = None
-        row.planned = row.filled
+        # A token that is still being drawn is nobody's any more.
+        row.planned = row.filled = min(row.filled, row.planned)
+        self.rows.trim(self.active, row.filled)
         draft.row = NO_ROW
         self._touch(row)
         self.queue.end(draft, time.monotonic())

@@ -10,6 +10,8 @@ from arena.errors import StudyError
 # The settings that are whole numbers, and the largest number of each.
 MAX_SETTINGS = {"slots": 4096, "context": 2**24}
 DTYPES = ("float32", "bfloat16", "float16")
+NAMES = ("dtype", "device", "slots", "context", "seeds")
+SEEDS = ("exact", "free")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +19,16 @@ class Settings:
     """The settings of a reference; None leaves the choice to the program.
 
     `dtype` is the number format of the weights, `device` spelled as torch does ("cuda:1"), `slots`
-    the number of sequences at once, and `context` the most tokens of a sequence.
+    the number of sequences at once, and `context` the most tokens of a sequence.  `seeds` tells
+    whether a reply on a GPU depends on its own seed alone ("exact"), or may change with what runs
+    beside it, for speed ("free").
     """
 
     dtype: str | None = None
     device: str | None = None
     slots: int | None = None
     context: int | None = None
+    seeds: str | None = None
 
 
 def parse_settings(name: str, query: str) -> Settings:
@@ -34,9 +39,9 @@ def parse_settings(name: str, query: str) -> Settings:
     texts: dict[str, str] = {}
     numbers: dict[str, int] = {}
     for key, value in parse_qsl(query, keep_blank_values=True):
-        if key not in ("dtype", "device", "slots", "context"):
+        if key not in NAMES:
             raise StudyError(
-                f"{name} has no setting {key!r}: dtype, device, slots and context can be set"
+                f"{name} has no setting {key!r}: {', '.join(NAMES[:-1])} and {NAMES[-1]} can be set"
             )
         # The length is checked first: int() refuses very long numbers with an error of its own.
         if key in MAX_SETTINGS and not (
@@ -47,10 +52,16 @@ def parse_settings(name: str, query: str) -> Settings:
             )
         if key == "dtype" and value not in DTYPES:
             raise StudyError(f"the dtype of {name} is one of {', '.join(DTYPES)}, not {value!r}")
+        if key == "seeds" and value not in SEEDS:
+            raise StudyError(f"the seeds of {name} are exact or free, not {value!r}")
         if key in MAX_SETTINGS:
             numbers[key] = int(value)
         else:
             texts[key] = value
     return Settings(
-        texts.get("dtype"), texts.get("device"), numbers.get("slots"), numbers.get("context")
+        texts.get("dtype"),
+        texts.get("device"),
+        numbers.get("slots"),
+        numbers.get("context"),
+        texts.get("seeds"),
     )

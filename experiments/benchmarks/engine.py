@@ -11,6 +11,8 @@ The LeaP-shaped load is counted by the engine: N paths think T tokens, are cut b
 summarise, read their peers, and think on, B times.  `--full` plays it at the size of the paper
 (16 x 4096 x 4) with a model that is as small as can be, since only tokens are counted.  Weights are
 random.
+
+On a GPU the tables of engine_gpu.py are printed instead, in under five minutes.
 """
 
 from __future__ import annotations
@@ -23,7 +25,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from logging import getLogger
 from pathlib import Path
 
@@ -42,12 +43,12 @@ from agents.local.cache import SlotRows
 from agents.local.choosing import TokenSampling
 from agents.local.drafts import GenerationResult, Job
 from agents.local.engine import Engine
-from agents.local.loading import bytes_per_token
 from agents.local.measures import measure
 
 # Started as a program, a file finds only its neighbours.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from experiments.benchmarks.engine_gpu import print_gpu_tables
 from experiments.benchmarks.leap_load import FULL, REDUCED, Leap, leap
 
 GREEDY = TokenSampling(0.0)
@@ -306,48 +307,6 @@ def print_measures(device: str, dtype: str, rounds: int) -> None:
         )
 
 
-@torch.inference_mode()
-def print_gpu_limits(model: PreTrainedModel) -> None:
-    """Print decoding as a share of memory bandwidth, and prefill as a share of peak arithmetic.
-
-    Both limits are measured on this GPU: a copy of 1 GiB, and a product of square matrices.
-    """
-    weights = sum(weight.nbytes for weight in model.parameters())
-    # A copy reads and writes every byte; a product of n x n matrices takes 2 n^3 operations.
-    block = torch.empty(2**30, dtype=torch.uint8, device=model.device)
-    bandwidth = 2 * block.nbytes * 20 / gpu_seconds(lambda: [block.clone() for _ in range(20)])
-    square = torch.randn(8192, 8192, dtype=model.dtype, device=model.device)
-    peak = 10 * 2 * 8192**3 / gpu_seconds(lambda: [square @ square for _ in range(10)])
-    for rows, context in ((1, 512), (16, 512), (64, 512)):
-        ids = np.ones((rows, 1), np.int64)
-        step = partial(SlotRows(model, rows, context + 64).forward, 0, ids, ids * context)
-        seconds = gpu_seconds(lambda step=step: [step() for _ in range(20)]) / 20
-        # A step must read all weights, and the keys and values of every row.
-        share = (weights + rows * context * bytes_per_token(model)) / seconds / bandwidth
-        print(
-            f"decode, {rows:2} rows at {context}: {1e3 * seconds:.2f} ms a step,"
-            f" {100 * share:.0f}% of the bandwidth of a copy"
-        )
-    cache = SlotRows(model, 1, 4096)
-    ids = np.ones((1, 4096), np.int64)
-    seconds = gpu_seconds(lambda: cache.forward(0, ids, np.arange(4096)[None]))
-    share = 2 * 4096 * sum(weight.numel() for weight in model.parameters()) / seconds / peak
-    print(
-        f"prefill, 4096 tokens: {1e3 * seconds:.1f} ms,"
-        f" {100 * share:.0f}% of the arithmetic of a matrix product"
-    )
-
-
-def gpu_seconds(work: Callable[[], object]) -> float:
-    """Return the seconds that the device takes for some work, after it has been done once."""
-    work()
-    torch.cuda.synchronize()
-    before = time.perf_counter()
-    work()
-    torch.cuda.synchronize()
-    return time.perf_counter() - before
-
-
 def main() -> None:
     """Print all figures for one device, shape of model and precision."""
     parser = argparse.ArgumentParser(
@@ -359,6 +318,8 @@ def main() -> None:
         action="store_true",
         help="the LeaP-shaped load at the paper's size (some CPU minutes)",
     )
+    parser.add_argument("--minutes", type=float, default=5.0, help="on a GPU, the time to take")
+    parser.add_argument("--tables", default="exact,free,others", help="on a GPU, which of these")
     parser.add_argument("--shape", choices=SHAPES, default="small")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", default="float32")
@@ -370,13 +331,13 @@ def main() -> None:
     name = torch.cuda.get_device_name() if options.device.startswith("cuda") else "CPU, one thread"
     print(f"torch {torch.__version__}, {name}, {options.shape}, {options.dtype}")
     model = make_model(options.shape, options.device, options.dtype)
+    if options.device.startswith("cuda"):
+        print_gpu_tables(model, options.minutes, options.tables.split(","))
+        return
     print_speed(model, options.rounds)
     print_ties(model)
     print_leap_tokens(FULL if options.full else REDUCED)
-    if options.device.startswith("cuda"):
-        print_gpu_limits(model)
-    else:
-        print_measures(options.device, options.dtype, options.rounds)
+    print_measures(options.device, options.dtype, options.rounds)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,314 @@
+"""Choose how a model runs, size the rows for its keys and values, and prove that they work."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from logging import getLogger
+
+import numpy as np
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from agents.local.cache import PADDING, Rows, SlotRows, SoloRows
+from agents.local.forward import Forward, ModelForward, OwnForward, family_problem
+from agents.local.lane_inputs import Lane, Piece
+from agents.local.lanes import PAGE, LaneRows
+from agents.local.loading import LoadedModel
+from agents.local.settings import Settings
+from arena.errors import StudyError
+
+SLOTS = 16
+# Lanes of a step on a GPU.  With exact seeds all steps have as many: at 128, products of matrices
+# still take hardly longer than reading the weights does.
+EXACT_LANES = 128
+FREE_LANES = 256
+# Tokens of a row, if the user does not choose: between these, as memory allows.
+LONGEST_ROW = 32_768
+SHORTEST_ROW = 512
+CPU_CACHE_BYTES = 4 * 2**30
+# Bytes on a GPU that pieces of prompts, graphs and the libraries need.
+GPU_WORKSPACE_BYTES = 3 * 2**30
+SLIDING = ("sliding_attention", "chunked_attention")
+# How many times further from the model's own logits than rounding moves them ours may lie.  Both
+# are rounded, so that their difference has sqrt(2) times the spread; three of these.
+ROUNDING_FACTOR = 4.0
+# Rounding that moves logits by more than this share of their spread hides any mistake.
+MOST_NOISE = 0.25
+LOG = getLogger("arena.local")
+
+
+def rows_for(loaded: LoadedModel, settings: Settings) -> Rows | LaneRows:
+    """Return the rows for a model, as long as its memory and its positions allow.
+
+    Raises StudyError if longer rows are asked for than the model has positions, or memory has room
+    for.
+    """
+    model = loaded.model
+    config = model.config.get_text_config()
+    positions = getattr(config, "max_position_embeddings", None) or LONGEST_ROW
+    if settings.context is not None and settings.context > positions:
+        raise StudyError(
+            f"context={settings.context} is more than the {positions} positions of this model;"
+            " leave it out, or take less"
+        )
+    problem: str | None = None
+    if model.device.type == "cuda" and can_be_kept_in_rows(
+        config, settings.context or min(positions, LONGEST_ROW)
+    ):
+        rows = lane_rows(model, settings, positions)
+        if isinstance(rows, LaneRows):
+            return rows
+        LOG.warning("%s runs without the fast path: %s", type(model).__name__, rows)
+    slots = settings.slots or SLOTS
+    room = cache_bytes(model) // (slots * bytes_per_token(model) or 1)
+    if settings.context is not None and settings.context > room:
+        raise StudyError(
+            f"{slots} rows of context={settings.context} need"
+            f" {slots * settings.context * bytes_per_token(model) / 2**30:.1f} GiB for keys and"
+            f" values, and there are {cache_bytes(model) / 2**30:.1f}: take context={room} or less,"
+            f" or slots={max(1, slots * room // settings.context)}"
+        )
+    context = settings.context or min(positions, max(SHORTEST_ROW, min(LONGEST_ROW, room)))
+    if not can_be_kept_in_rows(config, context):
+        problem = "not all of its attention is full"
+    else:
+        problem = batching_problem(model, lambda ids: slot_logits(model, ids))
+    if problem is None:
+        return SlotRows(model, slots, context)
+    LOG.warning(
+        "%s takes the slower path, one sequence after another: %s", type(model).__name__, problem
+    )
+    return SoloRows(model, slots, context)
+
+
+def lane_rows(model: PreTrainedModel, settings: Settings, positions: int) -> LaneRows | str:
+    """Return rows in pages, on which steps run as graphs; or why the model cannot have them.
+
+    Raises StudyError if memory has no room for one row.
+    """
+    exact = settings.seeds != "free"
+    slots = settings.slots or (EXACT_LANES if exact else FREE_LANES)
+    # The lanes of exact seeds are the same for any smaller number of rows.
+    widest = max(EXACT_LANES if exact else 1, 1 << (slots - 1).bit_length())
+    pages = page_count(model, widest)
+    longest = (pages - 1) * PAGE
+    if longest < (settings.context or SHORTEST_ROW):
+        fits = f"?context={longest}" if longest > 0 else "a GPU with more memory"
+        raise StudyError(
+            f"a sequence of {settings.context or SHORTEST_ROW} tokens does not fit the memory that"
+            f" this GPU has left beside the weights, {max(0, longest)} do: take {fits}, or a"
+            " smaller ?dtype="
+        )
+    context = settings.context or min(positions, LONGEST_ROW, longest)
+    why = []
+    ways: list[type[OwnForward] | type[ModelForward]] = [ModelForward]
+    if (reason := family_problem(model)) is None:
+        ways.insert(0, OwnForward)
+    else:
+        why.append(reason)
+    for way in ways:
+        try:
+            forward: Forward = way(model, context)
+            small = LaneRows(forward, 3, 64, widest=widest, exact=exact)
+            problem = batching_problem(model, lambda ids, rows=small: lane_logits(rows, ids))
+        except torch.OutOfMemoryError:
+            raise
+        except (TypeError, ValueError, IndexError, RuntimeError, AttributeError) as error:
+            problem = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        if problem is None:
+            same = exact and is_same_in_any_company(small)
+            del small
+            torch.cuda.empty_cache()
+            pages = page_count(model, widest)
+            rows = LaneRows(forward, slots, context, pages=pages, widest=widest, exact=exact)
+            rows.seeds_hold = same
+            return rows
+        why.append(f"{forward.name}: {problem}")
+    return "; ".join(why)
+
+
+def page_count(model: PreTrainedModel, widest: int) -> int:
+    """Return how many pages of keys and values the memory of a GPU has room for."""
+    config = model.config.get_text_config()
+    logits = 3 * widest * config.vocab_size * model.dtype.itemsize
+    room = torch.cuda.mem_get_info(model.device)[0] - GPU_WORKSPACE_BYTES - logits
+    return max(0, int(room)) // (PAGE * bytes_per_token(model))
+
+
+def can_be_kept_in_rows(config: object, context: int) -> bool:
+    """Return whether every layer sees all of a sequence of `context` tokens.
+
+    It does with full attention, or with a window that is as long.
+    """
+    kinds = set(getattr(config, "layer_types", None) or ())
+    window = getattr(config, "sliding_window", None)
+    if kinds - {"full_attention", *SLIDING}:
+        return False
+    slides = (
+        bool(kinds & set(SLIDING))
+        if kinds
+        else getattr(config, "use_sliding_window", True) and window is not None
+    )
+    return not slides or (window or 0) >= context
+
+
+@torch.inference_mode()  # type: ignore[untyped-decorator]  # torch counts as untyped
+def batching_problem(
+    model: PreTrainedModel, ours: Callable[[np.ndarray], list[torch.Tensor]]
+) -> str | None:
+    """Return why sequences cannot be batched, or None.
+
+    `ours` returns the logits [rows, vocabulary] after each of the last two of 12 tokens ids
+    [1, 12], of rows that were read in different ways.  They may differ from those of the model
+    alone as much as rounding explains.
+    """
+    size = model.config.get_text_config().vocab_size
+    ids = np.random.default_rng(0).integers(0, size, (1, 12))
+    tokens = torch.from_numpy(ids).to(model.device)
+    alone = model(input_ids=tokens).logits[0, -2:].float()
+    try:
+        found = ours(ids)
+    except torch.OutOfMemoryError:
+        raise
+    except (TypeError, ValueError, IndexError, RuntimeError, AttributeError) as error:
+        # The model does not take a mask of four dimensions, or caches other things than keys and
+        # values.
+        reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        return f"it cannot be given a mask for each sequence ({reason})"
+    noise = rounding_noise(model, tokens, alone)
+    spread = float(alone.std())
+    if not noise <= MOST_NOISE * spread:
+        return f"rounding alone moves its logits by {noise / spread:.0%} of their spread"
+    distance = max(
+        float((alone[step] - row).square().mean().sqrt())
+        for step, rows in enumerate(found)
+        for row in rows
+    )
+    if distance <= ROUNDING_FACTOR * noise:
+        return None
+    return (
+        f"its logits differ when sequences are batched, by {distance / spread:.2%} of their spread"
+        f" where rounding explains {ROUNDING_FACTOR * noise / spread:.2%}"
+    )
+
+
+def rounding_noise(model: PreTrainedModel, tokens: torch.Tensor, alone: torch.Tensor) -> float:
+    """Return how far rounding moves logits: the root mean square over the last two tokens.
+
+    Every result of every module is changed by a random part of a unit in its last place, which is
+    what rounding does to it (Monte Carlo arithmetic; Parker 1997).  Sums of float32 products are
+    rounded in float32 themselves, where n terms add up to about sqrt(n) such units.
+    """
+    generator = torch.Generator(model.device).manual_seed(0)
+    unit = torch.finfo(model.dtype).eps / 2
+    if model.dtype == torch.float32:
+        unit *= math.sqrt(model.config.get_text_config().hidden_size)
+
+    def blur(module: nn.Module, inputs: object, output: object) -> object:
+        if not isinstance(output, torch.Tensor) or not output.is_floating_point():
+            return None
+        # In float32: the product would be rounded back otherwise, which is rounding once more.
+        noise = torch.rand(output.shape, generator=generator, device=output.device) * 2 - 1
+        return (output.float() * (1 + unit * noise)).to(output.dtype)
+
+    leaves = [module for module in model.modules() if next(module.children(), None) is None]
+    hooks = [module.register_forward_hook(blur) for module in leaves]
+    try:
+        moved = model(input_ids=tokens).logits[0, -2:].float()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return float((moved - alone).square().mean().sqrt())
+
+
+def slot_logits(model: PreTrainedModel, ids: np.ndarray) -> list[torch.Tensor]:
+    """Return the logits of two rows that are read in padded chunks; see batching_problem."""
+    rows = SlotRows(model, 2, 16)
+    # The same 12 tokens in both rows, read as 5 + 6 + 1 and as 9 + 2 + 1.
+    rows.forward(0, ids[:, :5], np.arange(5)[None])
+    rows.forward(1, ids[:, :9], np.arange(9)[None])
+    both = np.array([ids[0, 5:11], [0] * 4 + [*ids[0, 9:11]]])
+    places = np.array([range(5, 11), [PADDING] * 4 + [9, 10]])
+    middle = rows.forward(0, both, places)[:, -1]
+    last = np.repeat(ids[:, 11:], 2, axis=0)
+    return [middle, rows.forward(0, last, np.array([[11], [11]]))[:, -1]]
+
+
+def lane_logits(rows: LaneRows, ids: np.ndarray) -> list[torch.Tensor]:
+    """Return the logits of two rows, one read as lanes and one in pieces; see batching_problem."""
+    tokens = ids[0].astype(np.int32)
+    for row in range(2):
+        rows.seat(-1, row, 0, 12)
+
+    def lanes(row: int, start: int, end: int) -> list[Lane]:
+        return [Lane(row, place, int(tokens[place])) for place in range(start, end)]
+
+    if rows.exact:
+        start_lanes(rows, lanes(0, 0, 9))
+    else:
+        rows.read([Piece(0, 0, tokens[:9], [])])
+    for start in range(0, 10, rows.widest):
+        start_lanes(rows, lanes(1, start, min(10, start + rows.widest)))
+    start_lanes(rows, lanes(0, 9, 10))
+    found = []
+    for place in (10, 11):
+        both = [lane for row in range(2) for lane in lanes(row, place, place + 1)]
+        parts = [both] if rows.widest > 1 else [[lane] for lane in both]
+        found.append(torch.cat([start_lanes(rows, part) for part in parts]))
+    return found
+
+
+def start_lanes(rows: LaneRows, lanes: list[Lane]) -> torch.Tensor:
+    """Run a step; return the logits [lanes, vocabulary], float32."""
+    rows.step(lanes).wait()
+    return rows.logits[: len(lanes)].float()
+
+
+@torch.inference_mode()  # type: ignore[untyped-decorator]  # torch counts as untyped
+def is_same_in_any_company(rows: LaneRows) -> bool:
+    """Return whether a row has the same logits, to the bit, whatever runs beside it."""
+    draw = np.random.default_rng(1)
+    size = rows.logits.shape[1]
+    ids = draw.integers(0, size, 40)
+    for row in range(3):
+        rows.seat(-1, row, 0, 64)
+
+    def lanes(row: int, start: int, end: int) -> list[Lane]:
+        return [Lane(row, place, int(ids[place])) for place in range(start, end)]
+
+    rows.step(lanes(0, 0, 39))
+    alone = start_lanes(rows, lanes(0, 39, 40))[0]
+    for start in range(0, 39, 13):
+        # Others before it, of other lengths, with other tokens.
+        others = [Lane(2, place, int(draw.integers(size))) for place in range(start, start + 7)]
+        rows.step([*others, *lanes(1, start, start + 13)])
+    company = start_lanes(rows, [*(Lane(2, n, 5) for n in range(21, 40)), *lanes(1, 39, 40)])[-1]
+    return bool(torch.equal(alone, company))
+
+
+def bytes_per_token(model: PreTrainedModel) -> int:
+    """Return the bytes of the keys and values of one token in all layers."""
+    config = model.config.get_text_config()
+    heads = getattr(config, "num_key_value_heads", None)
+    heads = heads or getattr(config, "num_attention_heads", 1)
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return int(2 * config.num_hidden_layers * heads * size * model.dtype.itemsize)
+
+
+def cache_bytes(model: PreTrainedModel) -> int:
+    """Return the bytes that keys and values may take.
+
+    On a GPU this is 85% of the memory that the weights leave free; on a CPU it is a quarter of the
+    available memory, at most 4 GiB.
+    """
+    if model.device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(model.device)
+        return int(free * 0.85)
+    try:
+        available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError):
+        return CPU_CACHE_BYTES
+    return min(CPU_CACHE_BYTES, available // 4)
