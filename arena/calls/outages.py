@@ -31,7 +31,8 @@ class Outage:
     """A server that is gone.
 
     `server` is its address, or else the name of the model; `why` is the latest fault.  `began` and
-    `next_probe_at` are monotonic seconds, `since` is the time of day.  Who holds `turn` asks.
+    `next_probe_at` are monotonic seconds, `since` is the time of day.  Who holds `turn` asks;
+    meanwhile it is `probing`.
     """
 
     model: str
@@ -41,6 +42,7 @@ class Outage:
     since: str = field(default_factory=lambda: time.strftime("%H:%M:%S"))
     probe_s: float = field(default_factory=lambda: FIRST_PROBE_S)
     next_probe_at: float = 0.0
+    probing: bool = False
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -94,12 +96,14 @@ class Outages:
                 f" wait until it is back, for {self.longest_s:g} s at most (--server-wait);"
                 " Ctrl-C ends the run at once, and loses nothing"
             )
-        elif outage.turn.locked():
+            outage.next_probe_at = outage.began + outage.probe_s
+        elif outage.probing:
             # Only the probe makes the next one later, not calls that were sent before the outage.
+            outage.probing = False
             outage.probe_s = min(2 * outage.probe_s, LONGEST_PROBE_S)
+            outage.next_probe_at = time.monotonic() + outage.probe_s
         now = time.monotonic()
         outage.why = why
-        outage.next_probe_at = now + outage.probe_s
         if now >= outage.began + self.longest_s:
             self._refused[model.name] = (
                 f"{model.name} is asked nothing more, since {outage.server} was gone from"
@@ -132,6 +136,7 @@ class Outages:
                     await asyncio.sleep(min(outage.next_probe_at, end) - time.monotonic())
                 if gone and model.name in self._refused:
                     raise ModelStoppedError(self._refused[model.name])
+                outage.probing = gone
                 yield gone
         finally:
             self._waiting[key] -= 1
