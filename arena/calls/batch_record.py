@@ -32,11 +32,13 @@ COLUMNS = """
     select c.batch, c.episode, c.seat, c.step, c.ask, c.run, c.attempt, c.started_at,
            c.sent::varchar as sent, c.worst_usd
 """
-OPEN_CALLS = f"""
-    {COLUMNS} from calls c join plays p using (episode)
-    where p.study = ? and c.status = 'unknown' and c.batch is not null
+WITHOUT_END = """
+    from call_starts c anti join call_ends using (episode, seat, step, ask, run, attempt)
 """
-OPEN_CALLS_OF_BATCH = f"{COLUMNS} from calls c where c.batch = ? and c.status = 'unknown'"
+OPEN_CALLS = f"""
+    {COLUMNS} {WITHOUT_END} join plays p using (episode) where p.study = ? and c.batch is not null
+"""
+OPEN_CALLS_OF_BATCH = f"{COLUMNS} {WITHOUT_END} where c.batch = ?"
 KNOWN_BATCHES = "select batch, model, lines, planned_at, provider_id, state from batches"
 
 

@@ -18,13 +18,15 @@ from arena.studies.study import Play
 EPISODES_AT_ONCE = 20_000
 
 
-def open_rounds(path: Path, study: str, settings: BatchSettings | None) -> BatchRounds | None:
+def open_rounds(
+    path: Path, study: str, settings: BatchSettings | None, state: StudyState
+) -> BatchRounds | None:
     """Return what asks in batches, with the open batches of a study; None if nothing does.
 
     Without `settings` nothing new is sent, and replies are taken from batches that were sent: to
     ask for them call by call would pay them twice.
     """
-    stored = load_open_batches(path, study)
+    stored = load_open_batches(path, study) if state.has_batches else []
     if settings is None and not stored:
         return None
     return BatchRounds(study, settings or BatchSettings(sends=False), stored)

@@ -34,6 +34,8 @@ class StoredTurn:
 
 
 Memo = dict[str, dict[tuple[str, int], StoredTurn]]
+# Of most stores this reads no block: the column holds nothing.
+HAS_BATCHES = "select 1 from call_starts where batch is not null limit 1"
 LAST_PLAN = """
     select (select arg_max(planned, started_at) from runs where study = ?),
            (select max(changed_at) from plan_changes join plays using (episode) where study = ?)
@@ -47,7 +49,8 @@ class StudyState:
     `origin` is None for a study that is new.  `status`, `ended_at` and `code_hashes` go by episode;
     `memo` holds the turns of the episodes that are not done, by episode, seat and step.  The last
     plan had `planned` episodes and did not hold the `leftovers`; `plan_changed_at` is when an
-    episode last came to be one, or to be none.
+    episode last came to be one, or to be none.  `has_batches`: calls in the store were
+    sent in batches.
     """
 
     origin: str | None = None
@@ -58,6 +61,7 @@ class StudyState:
     planned: int | None = None
     leftovers: frozenset[str] = frozenset()
     plan_changed_at: datetime | None = None
+    has_batches: bool = False
 
 
 def load_study_state(path: Path, study: str) -> StudyState:
@@ -78,6 +82,7 @@ def load_study_state(path: Path, study: str) -> StudyState:
         ).fetchall()
         planned, changed_at = con.execute(LAST_PLAN, [study, study]).fetchall()[0]
         origin = con.execute("select origin from studies where study = ?", [study]).fetchone()
+        has_batches = con.execute(HAS_BATCHES).fetchone() is not None
         measures, unfinished, finished = (
             read_result(con, f"select t.* from {table} t {of_open_episodes}", [study]).dicts()
             for table in ("measures", "unfinished_turns", "turns")
@@ -91,6 +96,7 @@ def load_study_state(path: Path, study: str) -> StudyState:
         planned,
         frozenset(row[0] for row in episodes if row[4]),
         changed_at,
+        has_batches,
     )
 
 

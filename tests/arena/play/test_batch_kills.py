@@ -122,6 +122,8 @@ class Runs:
             self.kills.popleft()
             os.kill(self.pid, signal.SIGKILL)
             self.died.wait()
+            if event == "create":
+                raise ConnectionResetError("the request was not whole")
 
     def run(self, store: str, how: str) -> int:
         """Play to the end, or to the death of the process; return its status."""
