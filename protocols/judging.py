@@ -186,8 +186,10 @@ def jury(
     check_agent_names(judges, "judge")
     judged = of if isinstance(of, str) else of.name
     lineups = [{"judge": judge} for judge in judges]
+    # Judgings of version 1, which know of no images, are continued without the option.
+    hidden: dict[str, object] = {} if images == "shown" else {"images": images}
     arms = [
-        Arm(order, judging, lineups, {"order": order, "may_abstain": may_abstain, "images": images})
+        Arm(order, judging, lineups, {"order": order, "may_abstain": may_abstain} | hidden)
         # A dict drops repeated orders and keeps their sequence.
         for order in dict.fromkeys(orders)
     ]
