@@ -6,7 +6,7 @@ PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 # Tests start hundreds of processes: what is compiled is kept, wherever the environment says not to.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo test check clean
+.PHONY: demo test check test-vllm clean
 
 demo: $(VENV)/.installed
 	$(VENV)/bin/arena demo
@@ -23,6 +23,11 @@ check: $(VENV)/.installed-for-tests
 	$(VENV)/bin/python -m tests.chromium
 	$(VENV)/bin/python -m tests.check
 
+# The vllm/ lane against a real vLLM server on this machine's processors: 3.5 GB and three minutes
+# the first time, and no part of the others.
+test-vllm: $(VENV)/.installed-for-tests
+	$(VENV)/bin/python -m tests.vllm.check
+
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) -e '.[view]'
@@ -33,4 +38,4 @@ $(VENV)/.installed-for-tests: $(VENV)/.installed constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo.duckdb demo.duckdb.journal
+	rm -rf $(VENV) .vllm demo.duckdb demo.duckdb.journal
