@@ -6,6 +6,7 @@ playing and is loaded when it is first asked for.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -188,7 +189,8 @@ class Arena(run.Arena):
             raise StudyError(f"a recheck has 1 to {MOST_RECHECK_CALLS:,} calls a model: {calls}")
         given = (*studies, *([study] if isinstance(study, Study) else []))
         of = study.name if isinstance(study, Study) else study
-        name, begun = next_recheck(self.path, of)
+        others = sorted({model.name for name, model in models.items() if model.name != name})
+        name, begun = next_recheck(self.path, of, "".join(f" with {other}" for other in others))
         requests = stored_requests(self.path, of, max(calls, begun), sources_of(self.path, given))
         asked = {who.model for who in requests.by_speaker}
         if unknown := sorted({*only, *models} - asked):
@@ -272,15 +274,16 @@ def sources_of(path: Path, studies: Sequence[Study]) -> Sources:
     return Sources(protocol_of, subject_of, graders)
 
 
-def next_recheck(path: Path, study: str) -> tuple[str, int]:
+def next_recheck(path: Path, study: str, others: str) -> tuple[str, int]:
     """Return the name of the recheck to play now, and how many calls a model it has already.
 
     It is the last one if that is not through or of today, else a new one, named by the day.
+    `others` stands behind the day, and names models that are asked in place of those of the study.
     """
-    today = f"{study} rechecked {utc_now():%Y-%m-%d}"
-    rows = select_rows(path, RECHECKS, [f"{study} rechecked "]).rows
-    for name, begun, is_open in rows:
-        if is_open or name == today:
+    today = f"{study} rechecked {utc_now():%Y-%m-%d}{others}"
+    name_of_any = re.compile(rf"{re.escape(study)} rechecked \d{{4}}-\d\d-\d\d{re.escape(others)}")
+    for name, begun, is_open in select_rows(path, RECHECKS, [f"{study} rechecked "]).rows:
+        if name_of_any.fullmatch(str(name)) and (is_open or name == today):
             return str(name), int(begun)
     return today, 0
 

@@ -14,10 +14,11 @@ from analysis.read.prompt_caches import read_prompt_caches
 from analysis.read.selection import ALL, Selection
 from analysis.read.verdicts import judged_studies
 from analysis.reports.ballots import VoteStandings, vote_standings
-from analysis.reports.blocks import Document
+from analysis.reports.blocks import Block, Document
 from analysis.reports.debates import StudyReport, study_reports
 from analysis.reports.labels import label_findings
 from analysis.reports.plain_json import JsonObject, json_object
+from analysis.reports.rechecks import describe_finding, recheck_findings
 from analysis.reports.registered_claims import with_registrations
 from analysis.reports.robustness import Checks
 from analysis.reports.rules import rules
@@ -98,7 +99,17 @@ def debate_report(
     labelled = with_labels(path, with_spending(path, found, study, selection), study, selection)
     reports = tuple(with_registrations(path, labelled, checks, selection))
     empty = "There are no debates in this store yet."
-    return Report(reports, tuple(map(report_document, reports)), empty, "arena report")
+    documents = [with_rechecks(path, each.study, report_document(each)) for each in reports]
+    return Report(reports, tuple(documents), empty, "arena report")
+
+
+def with_rechecks(path: Path, study: str, document: Document) -> Document:
+    """Return the document of a study with what the last recheck of each model has found."""
+    latest = {(each.model, each.asked_model): each for each in recheck_findings(path, study)}
+    said = tuple(f"{describe_finding(finding)}." for finding in latest.values())
+    if not said:
+        return document
+    return replace(document, blocks=(*document.blocks, Block("Rechecks of models", notes=said)))
 
 
 def with_labels(
