@@ -213,7 +213,9 @@ def agent(
     if isinstance(speaker, ProviderModel):
         speaker.drop_unsupported = drop_unsupported
     if why is None and drop_unsupported:
-        sampling = speaker.supported_sampling(sampling)
+        asked, sampling = sampling, speaker.supported_sampling(sampling)
+        if isinstance(speaker, ProviderModel):
+            speaker.left_out = speaker.unsupported_settings(asked) or None
     why = why or speaker.unsupported_reason(sampling)
     if why is not None:
         raise StudyError(f"{speaker.name} does not support this sampling: {why}")
@@ -221,7 +223,7 @@ def agent(
     query = "&".join(
         f"{word}={settings[field]}"
         for word, field in REFERENCE_SETTINGS.items()
-        if field in settings
+        if field in settings and getattr(sampling, field) is not None
     )
     usual = f"{speaker.name}?{query}" if query else speaker.name
     return Agent(usual if name is None else name, speaker, system, sampling)

@@ -231,6 +231,7 @@ class BaseModel:
     prompt_cache: PromptCache | None = None
     longest_reply: int | None = None
     batches: BatchEndpoint | None = None
+    left_out: Mapping[str, str] | None = None  # Settings that were asked for in vain, and why.
     # A hash of the source of a scripted function; None: not scripted, or not known.
     code_hash: str | None = None
     # The name under which studies of version 0.1.0 read a model's abilities.

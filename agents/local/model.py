@@ -269,6 +269,7 @@ class LocalModel(ProviderModel):
             "dtype": self._loaded.dtype,
             "device": self._loaded.device,
             **({"prompt_date": date} if (date := self._chat.date) else {}),
+            **({"left_out": [*self.left_out]} if self.left_out else {}),
         }
 
     def _token_sampling(self, sampling: Sampling) -> TokenSampling:

@@ -6,8 +6,9 @@ holds the same requests as single calls.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from weakref import WeakValueDictionary
 
 from agents.providers.chat_requests import extra_clash
 from agents.providers.refused_settings import Adaptation, describe, find_refused, remedy
@@ -17,17 +18,45 @@ from arena.sampling import JsonObject, Sampling
 from arena.types import Place, Request
 
 NOWHERE = Place("", "", 0, 0, "", 0)
+AS_ASKED = Adaptation()
+
+
+@dataclass(eq=False)
+class Learned:
+    """What the provider of a model has been found not to take."""
+
+    adaptation: Adaptation = AS_ASKED
+
+
+# By model and address: the agents of a model learn from each other, as long as one of them is left.
+LEARNED: WeakValueDictionary[str, Learned] = WeakValueDictionary()
 
 
 class ApiModel(ProviderModel):
     """A model behind an API.
 
     Derived classes say which settings a request has (`own_settings`) and how its body is made
-    (`make_body`).  `adaptation` is what its provider has been found not to take.
+    (`make_body`).  `address` is where the model is asked, "": at its provider.
     """
 
     name: str
-    adaptation = Adaptation()
+    address = ""
+    _learned: Learned | None = None
+
+    @property
+    def adaptation(self) -> Adaptation:
+        """How requests differ from what was asked for, after what this model's provider refused."""
+        if not self.drop_unsupported:
+            return AS_ASKED
+        if self._learned is None:
+            self._learned = LEARNED.setdefault(f"{self.name}@{self.address}", Learned())
+        return self._learned.adaptation
+
+    def adapt(self, refused: str) -> None:
+        """Send later requests to this model without what was refused."""
+        adapted = self.adaptation.after(refused)
+        if self._learned is not None:
+            self._learned.adaptation = adapted
 
     def own_settings(self, request: Request) -> dict[str, object]:
         """Return the settings of a request besides model and messages, in the provider's words."""
@@ -38,11 +67,30 @@ class ApiModel(ProviderModel):
         raise NotImplementedError
 
     def request_settings(self, request: Request) -> dict[str, object]:
-        """Return the settings that are sent besides model and messages, in the provider's words."""
-        settings = self.adaptation.settings(self.own_settings(request))
-        if self.adaptation.folds_system:
+        """Return the settings that are sent besides model and messages, in the provider's words.
+
+        `left_out` names those that were asked for, and are not sent.
+        """
+        adaptation = self.adaptation
+        asked = self.own_settings(request)
+        settings = adaptation.settings(asked)
+        if adaptation.folds_system:
             settings["system"] = "in the first user message"
+        if self.left_out or adaptation.left_out:
+            refused = self.refused_among(request, asked, adaptation.left_out)
+            if names := [*dict.fromkeys((*(self.left_out or ()), *refused))]:
+                settings["left_out"] = names
         return settings
+
+    def refused_among(
+        self, request: Request, asked: Mapping[str, object], names: tuple[str, ...]
+    ) -> Iterator[str]:
+        """Yield those of the names, inner ones with a dot, that a request asks for."""
+        for path in names:
+            name, _, inner = path.partition(".")
+            parts = asked.get(name)
+            if path in asked or (inner and isinstance(parts, Mapping) and inner in parts):
+                yield path
 
     def request_body(self, request: Request) -> dict[str, object]:
         """Return the JSON of a request as it is sent."""
@@ -54,7 +102,7 @@ class ApiModel(ProviderModel):
         wrong = super().wrong_value(sampling)
         if wrong is None and isinstance(sampling.extra, JsonObject):
             plain = Request((), replace(sampling, extra=None), 0, NOWHERE)
-            wrong = extra_clash(self.own_settings(plain), sampling.extra)
+            wrong = extra_clash(self.own_settings(plain), sampling, sampling.extra)
         return wrong
 
     def learn_from(
@@ -73,7 +121,7 @@ class ApiModel(ProviderModel):
         if not self.drop_unsupported:
             return RefusedError(f"{fault}; {remedy(refused)}", http_status=status)
         # Calls that were sent at the same time learn the same thing.
-        self.adaptation = self.adaptation.after(refused)
+        self.adapt(refused)
         done = describe(refused)
         return RefusedSettingError(
             f"{fault}; {done}", note=f"{self.name} refused {refused}: {done}", http_status=status

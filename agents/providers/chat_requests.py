@@ -14,8 +14,48 @@ from arena.types import Request
 
 # The name that OpenAI asks for; nobody reads it.
 SCHEMA_NAME = "reply"
-# A lane sends these itself, and could not read the reply to others.
-OWN_FIELDS = ("model", "messages", "input", "system", "seed", "stream", "n", "contents")
+# A lane sends these itself, or could not read or pay the reply to others.  Names are compared
+# without case, "_" and "-".
+OWN_FIELDS = frozenset(
+    """
+    model models messages input system systeminstruction instructions prompt contents seed
+    randomseed stream streamoptions n candidatecount numreturnsequences bestof usebeamsearch
+    background
+    """.split()  # noqa: SIM905
+)
+# Other names for the limit of tokens, by which budgets are kept.
+LIMITS = frozenset(
+    """
+    maxtokens maxcompletiontokens maxoutputtokens maxnewtokens maxgentokens maxgenlen
+    maxtokenstosample maxtokencount maxlength numpredict npredict
+    """.split()  # noqa: SIM905
+)
+# Objects in which servers take such names too.
+CONTAINERS = frozenset(
+    """
+    options generationconfig inferenceconfig textgenerationconfig parameters samplingparams
+    extrabody additionalmodelrequestfields
+    """.split()  # noqa: SIM905
+)
+# What says the same as a field of the sampling in other words, inner names with a dot.
+SAME = {
+    "stop": ("stop_sequences", "stopSequences"),
+    "reasoning_effort": (
+        *("reasoning.effort", "output_config.effort", "chat_template_kwargs.reasoning_effort"),
+        *("thinkingConfig.thinkingLevel", "thinking_config.thinking_level"),
+    ),
+    "thinking_tokens": (
+        *("reasoning.max_tokens", "thinking.budget_tokens", "thinking_budget"),
+        *("thinking_token_budget", "chat_template_kwargs.thinking_budget"),
+        *("thinkingConfig.thinkingBudget", "thinking_config.thinking_budget"),
+    ),
+    "response_schema": (
+        *("response_format", "text.format", "output_config.format", "json_schema", "format"),
+        *("guided_json", "structured_outputs", "responseSchema", "response_json_schema"),
+    ),
+    "repetition_penalty": ("repeat_penalty",),
+    "logprobs": ("top_logprobs", "n_probs"),
+}
 
 
 def chat_settings(request: Request, *, limit: str = "max_tokens") -> dict[str, object]:
@@ -122,20 +162,54 @@ def clashes(first: Mapping[str, object], second: Mapping[str, object]) -> Iterat
                 yield name
 
 
-def extra_clash(settings: Mapping[str, object], extra: JsonObject) -> str | None:
+def plain_name(name: str) -> str:
+    """Return a name without what providers write differently: case, "_" and "-"."""
+    return name.lower().replace("_", "").replace("-", "")
+
+
+FIELDS = {plain_name(name): name for name in Sampling.__dataclass_fields__ if name != "extra"}
+
+
+def extra_clash(
+    settings: Mapping[str, object], sampling: Sampling, extra: JsonObject
+) -> str | None:
     """Return why `extra` cannot go beside these settings, None if it can.
 
     `settings` are those that the lane sends for the rest of the sampling.
     """
-    own = set(Sampling.__dataclass_fields__) - {"extra"}
-    for name in extra:
-        if name in own:
+    for path in paths_in(extra):
+        plain = plain_name(path.rpartition(".")[2])
+        if plain in OWN_FIELDS:
             return (
-                f"extra holds {name!r}, which is a setting of its own: write Sampling({name}=...)"
+                f"extra holds {path!r}, which the arena sends itself, or leaves out; leave it out"
             )
-        if name in OWN_FIELDS:
-            return f"extra holds {name!r}, which the arena sends itself; leave it out"
-    twice = next(clashes(settings, extra), None)
+        field = "max_tokens" if plain in LIMITS else FIELDS.get(plain)
+        if field is not None:
+            also = "is a setting of its own" if plain == path else f"is {field} in other words"
+            return f"extra holds {path!r}, which {also}: write Sampling({field}=...)"
+    if extra.get("service_tier") == "priority":
+        return "extra asks for the service tier 'priority', whose price is not known; leave it out"
+    twice = next(clashes(settings, extra), None) or next(same_as(sampling, extra), None)
     if twice is None:
         return None
     return f"extra holds {twice!r}, which another setting says already; write it once"
+
+
+def paths_in(extra: Mapping[str, object]) -> Iterator[str]:
+    """Yield the names in `extra`, and those in objects in which a server takes settings."""
+    for name, value in extra.items():
+        yield name
+        if plain_name(name) in CONTAINERS and isinstance(value, Mapping):
+            yield from (f"{name}.{inner}" for inner in value)
+
+
+def same_as(sampling: Sampling, extra: Mapping[str, object]) -> Iterator[str]:
+    """Yield what `extra` says that a set field of the sampling says in other words."""
+    for field, paths in SAME.items():
+        if getattr(sampling, field) in (None, ()):
+            continue
+        for path in paths:
+            name, _, inner = path.partition(".")
+            value = extra.get(name)
+            if name in extra and (not inner or (isinstance(value, Mapping) and inner in value)):
+                yield path

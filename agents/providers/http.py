@@ -76,6 +76,7 @@ class HttpModel(ApiModel):
             )
         self.name = f"{self.kind}/{model}"
         self.capabilities = self.abilities
+        self.address = base_url
         self._model = model
         self._supported: Sampling | None = None
         self._servers = HttpServers(

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from types import ModuleType
@@ -80,6 +80,7 @@ class LiteLLMModel(ApiModel):
                 f" {variable}=http://...` first, or write vllm/{model}@<url> or http/{model}@<url>"
                 " (without an address LiteLLM would ask another company's servers)"
             )
+        self.address = self._base or ""
         library = litellm_library()
         check_key(library, reference)
         # LiteLLM reads the keys by itself, so that any of them may be echoed.
@@ -146,6 +147,13 @@ class LiteLLMModel(ApiModel):
         names = litellm_settings.TRANSLATED
         left_out = [name for name in names if names[name] in self.adaptation.left_out]
         return drop_settings(sampling, dict.fromkeys(left_out, ""))
+
+    def refused_among(
+        self, request: Request, asked: Mapping[str, object], names: tuple[str, ...]
+    ) -> Iterator[str]:
+        """Yield those of the names, which are LiteLLM's, that a request asks for."""
+        translated = litellm_settings.asked(self.name, request.sampling)
+        return super().refused_among(request, self._plain_settings(request) | translated, names)
 
     def _plain_settings(self, request: Request) -> dict[str, object]:
         """Return the settings that have one name in LiteLLM."""

@@ -187,10 +187,10 @@ class SdkModel(ApiModel):
                 f" `export {api.key_variable}=...` first"
             )
         address = address_in(api.address_variable, name, key_variable=api.key_variable)
-        self._address = address or api.address
-        url = urlsplit(self._address)
+        self.address = address or api.address
+        url = urlsplit(self.address)
         # Errors name the server only if it is not the provider's.
-        own = self._address != api.address
+        own = self.address != api.address
         self._endpoint = f"{name} at {url.scheme}://{url.netloc}" if own else name
         self.name = name
         self.capabilities = capabilities
@@ -249,7 +249,7 @@ class SdkModel(ApiModel):
             )
             self._clients[loop] = getattr(sdk, self._api.client)(
                 api_key=self._key,
-                base_url=self._address,
+                base_url=self.address,
                 max_retries=0,
                 timeout=http.Timeout(self._timeout_s, connect=min(wire.CONNECT_S, self._timeout_s)),
                 http_client=sdk.DefaultAsyncHttpxClient(follow_redirects=False, limits=limits),

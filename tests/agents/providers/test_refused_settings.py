@@ -150,24 +150,33 @@ def picky(body: dict[str, Any]) -> ServerAnswer:
 async def test_a_run_says_what_was_left_out_and_keeps_what_was_sent(tmp_path: Path) -> None:
     said: set[str] = set()
     async with chat_server(picky) as server:
-        solver = agent(
-            f"http/llama@{server.url}",
-            system="Be brief.",
-            sampling=Sampling(max_tokens=50),
-            drop_unsupported=True,
+        solver, other = (
+            agent(
+                f"http/llama@{server.url}",
+                name=name,
+                system="Be brief.",
+                sampling=Sampling(max_tokens=50),
+                drop_unsupported=True,
+            )
+            for name in ("solver", "other")
         )
         subjects = [Subject("2 + 2?", "question", "4"), Subject("3 + 1?", "question", "4")]
         study = Study("picky", [Arm("one", single, [{"solver": solver}])], subjects)
         arena = Arena(tmp_path / "a.duckdb", retry=Retry(first_wait_s=0.001))
         await arena.play(study, watch=lambda stats: said.update(stats.notes))
-    assert len(server.requests) == 5
-    assert [message["role"] for message in server.requests[-1].body["messages"]] == ["user"]
-    assert server.requests[-1].body["messages"][0]["content"].startswith("Be brief.\n\n")
+        assert len(server.requests) == 5
+        # Another agent of the model is asked like that from its first call on.
+        await other.model(ask(sampling=other.sampling))
+        await other.model.close()
+    assert len(server.requests) == 6
+    assert [message["role"] for message in server.requests[4].body["messages"]] == ["user"]
+    assert server.requests[4].body["messages"][0]["content"].startswith("Be brief.\n\n")
     rows = arena.sql("select status, sent::varchar from calls order by started_at, status").rows
     assert [status for status, _ in rows] == ["failed"] * 3 + ["ok"] * 2
     assert orjson.loads(rows[-1][1]) == {
         "max_completion_tokens": 50,
         "system": "in the first user message",
+        "left_out": ["seed"],
     }
     assert said == {
         "http/llama refused seed: seed is left out from now on",

@@ -180,6 +180,21 @@ NEVER_SENT = [
     (HTTP, Sampling(extra={"temperature": 1}), "write Sampling[(]temperature=...[)]"),
     (HTTP, Sampling(extra={"stream": True}), "the arena sends itself"),
     (OPENROUTER, Sampling(extra={"seed": 1}), "the arena sends itself"),
+    (HTTP, Sampling(extra={"best_of": 5}), "the arena sends itself"),
+    (HTTP, Sampling(extra={"max_completion_tokens": 9}), "write Sampling[(]max_tokens=...[)]"),
+    (GPT_4, Sampling(extra={"maxOutputTokens": 9}), "write Sampling[(]max_tokens=...[)]"),
+    (
+        HTTP,
+        Sampling(extra={"options": {"num_predict": 9}}),
+        "'options.num_predict', which is max_t",
+    ),
+    (HTTP, Sampling(extra={"options": {"topK": 9}}), "'options.topK', which is top_k in other"),
+    (HTTP, Sampling(extra={"service_tier": "priority"}), "whose price is not known"),
+    (
+        HTTP,
+        Sampling(reasoning_effort="low", extra={"reasoning": {"effort": "high"}}),
+        "'reasoning.effort', which another setting says already",
+    ),
     (
         OPUS_5,
         Sampling(reasoning_effort="low", extra={"output_config": {"effort": "max"}}),
@@ -194,6 +209,12 @@ def test_what_contradicts_itself_is_an_error_even_where_settings_may_be_dropped(
 ) -> None:
     with pytest.raises(StudyError, match=words):
         agent(reference, sampling=sampling, drop_unsupported=True)
+
+
+def test_what_says_the_same_in_other_words_is_taken_alone() -> None:
+    alone = {"reasoning": {"effort": "high"}, "thinking": {"type": "enabled"}, "guided_json": {}}
+    for extra in (alone, {"service_tier": "flex"}, {"chat_template_kwargs": {"top_k": 1}}):
+        assert agent(HTTP, sampling=Sampling(extra=extra)).sampling == Sampling(extra=extra)
 
 
 @pytest.mark.parametrize("reference", [HTTP, GPT_4, OPENROUTER, "sim/even"])
