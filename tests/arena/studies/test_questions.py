@@ -283,7 +283,7 @@ def test_a_file_without_questions_says_so(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="no file of questions at nowhere"):
         questions("nowhere.jsonl")
     with pytest.raises(
-        StudyError, match="has no questions; give one object with a field `question`"
+        StudyError, match="has no questions; give it a field `question` in each line"
     ):
         questions(written(tmp_path))
 
