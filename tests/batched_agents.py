@@ -12,7 +12,7 @@ from datetime import datetime
 import orjson
 
 from arena.batches import BatchState, BatchTerms
-from arena.errors import ModelError, NotAskedError
+from arena.errors import ModelError, NotAskedError, RefusedError
 from arena.types import Agent, BaseModel, Price, Reply, Request, Sampling
 from tests.fake_agents import by_seed
 
@@ -44,6 +44,8 @@ class Endpoint:
     # Whether a batch is created although its creation fails.
     creates_all_the_same: bool = True
     has_batches: bool = True
+    hangs: bool = False
+    lost: bool = False
 
     async def is_available(self) -> bool:
         return self.has_batches
@@ -53,6 +55,9 @@ class Endpoint:
         return orjson.dumps({"custom_id": custom_id})
 
     async def create(self, key: str, lines: Sequence[bytes]) -> str:
+        if self.hangs:
+            self.was_looked_at.set()
+            await asyncio.Event().wait()
         fault = self.faults.pop(0) if self.faults else None
         if fault is not None and not self.creates_all_the_same:
             raise fault
@@ -78,6 +83,8 @@ class Endpoint:
     async def poll(self, id: str) -> BatchState:
         self.waits[id] += 1
         self.was_looked_at.set()
+        if self.lost:
+            raise RefusedError("no such batch", http_status=404)
         if id in self.cancelled:
             return BatchState("cancelled", ended=True, partial=True, cancelled=True)
         if self.waits[id] <= self.looks:

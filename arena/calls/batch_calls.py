@@ -139,6 +139,7 @@ class Batch:
     nobody has asked for yet, by place.  `results` are the lines of results that are left, by custom
     id, once it `has_results`.  `is_over`: nothing can be taken from it any more.  `is_resumed`: an
     earlier run has sent it.  `is_cancelled`: somebody has ended it during this run.
+    `put_off` is why it is left to a later run, None if it is not.
     """
 
     key: str
@@ -155,6 +156,7 @@ class Batch:
     is_over: bool = False
     is_resumed: bool = False
     is_cancelled: bool = False
+    put_off: str | None = None
 
     def claim(self, run: RunContext, model: Model, request: Request) -> BatchedCall | None:
         """Return the call of an earlier run for a request, None if the batch has none."""

@@ -48,7 +48,7 @@ from arena.calls.batch_record import (
     state_line,
 )
 from arena.calls.batch_waits import Waits
-from arena.calls.ledger import RunContext
+from arena.calls.ledger import RunContext, call_until_answered
 from arena.calls.retry import wait_before_next
 from arena.calls.secrets import without_secrets
 from arena.errors import (
@@ -122,6 +122,8 @@ class BatchRounds:
         retry = replace(run.retry, deadline_s=float("inf"))
         while True:
             call = await self._claim(run, model, request)
+            if call is None and not self.settings.sends:
+                return await call_until_answered(run, model, request)
             if call is None:
                 call = self._enqueue(run, model, request, number)
                 number += 1
@@ -143,6 +145,8 @@ class BatchRounds:
     async def _claim(self, run: RunContext, model: Model, request: Request) -> BatchedCall | None:
         """Return the call of an earlier run for a request, None if there is none."""
         batch = self._by_place.pop(place_of(request.place), None)
+        if batch is not None and batch.put_off is not None:
+            raise BatchStoppedError(batch.put_off)
         call = None if batch is None else batch.claim(run, model, request)
         if batch is not None and batch.has_results:
             await self._deliver(run, batch)
@@ -427,7 +431,7 @@ class BatchRounds:
             f"the batch {id} of {batch.model.name} cannot be read, and stays as it is: {error}; if"
             f" it is lost, `arena batches --forget {id}` lets its calls be asked, and paid, again"
         )
-        run.stats.batches_stopped = printable(without_secrets(why))
+        batch.put_off = run.stats.batches_stopped = printable(without_secrets(why))
         for call in batch.calls.values():
             give(call, BatchStoppedError(why))
         batch.calls.clear()

@@ -220,6 +220,35 @@ async def test_a_stopped_run_leaves_its_batch_and_the_next_one_takes_it(tmp_path
         assert again.sql(bill).rows == ((4, 1, pytest.approx(4 * 20 * 0.5e-6), "ok"),)
 
 
+@pytest.mark.slow
+async def test_a_batch_that_its_provider_does_not_know_is_not_asked_again(tmp_path: Path) -> None:
+    endpoint = Endpoint(looks=10**6)
+    arena = store(tmp_path / "a.duckdb")
+    await interrupted(arena, batched_agent(endpoint), endpoint)
+    endpoint.lost = True
+    summary = await arena.play(study(batched_agent(endpoint), rounds=1))
+    assert (summary.open, endpoint.sizes()) == (2, [4])
+    assert "arena batches --forget b0" in (summary.stopped or "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("settings", [NOW, None])
+async def test_a_batch_that_was_never_created_is_asked_anew_as_the_run_asks(
+    tmp_path: Path, settings: BatchSettings | None
+) -> None:
+    endpoint = Endpoint(hangs=True)
+    agent = batched_agent(endpoint, price=PRICE)
+    await interrupted(store(tmp_path / "a.duckdb"), agent, endpoint)
+    endpoint.hangs = False
+    arena = store(tmp_path / "a.duckdb", settings, budget=1.0)
+    summary = await arena.play(study(agent, rounds=1))
+    assert isinstance(agent.model, BatchedModel)
+    asked = (summary.done, endpoint.sizes(), agent.model.calls)
+    assert asked == ((2, [4], 0) if settings else (2, [], 4))
+    never = "select count(*), sum(cost_usd) from calls where cost_source = 'never sent'"
+    assert arena.sql(never).rows == ((4, 0.0),)
+
+
 async def test_a_study_without_any_such_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="--batch needs a model"):
         await store(tmp_path / "a.duckdb").play(study(batched_agent(None)))
