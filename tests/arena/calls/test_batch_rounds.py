@@ -30,6 +30,13 @@ def store(path: Path, settings: BatchSettings | None = NOW, budget: float | None
     return Arena(path, batches=settings, retry=QUICK, budget_usd=budget)
 
 
+async def test_calls_that_wait_are_asked_in_one_batch(tmp_path: Path) -> None:
+    endpoint = Endpoint()
+    summary = await store(tmp_path / "a.duckdb").play(study(batched_agent(endpoint), rounds=1))
+    assert (summary.done, endpoint.sizes()) == (2, [4])
+
+
+@pytest.mark.slow
 async def test_a_study_of_three_phases_takes_three_rounds_and_its_rows_are_as_without(
     tmp_path: Path,
 ) -> None:
