@@ -25,12 +25,17 @@ from arena.text import without_formula
 
 COLUMNS = ("item", "question", "rater", "value", "note", "probability", "drawn", "asked", "text")
 VIEWS = ("debates", "question_plays", "latest_turns", "agents")
-DEBATES = """
-    select d.episode, m.text, d.sequential from debates d
+# Raters are told of the images that a model was shown with a motion or question.
+ASKED = """
+    m.text || coalesce(' [shown with ' || array_to_string(list_transform(
+        m.images, lambda image: 'image ' || image[:12]), ', ') || ': see arena view]', '')
+"""
+DEBATES = f"""
+    select d.episode, {ASKED}, d.sequential from debates d
     left join subjects m on m.subject = d.subject where d.study = $1
 """
-ANSWERS = """
-    select q.episode, m.text, m.choices, q.answer from question_plays q
+ANSWERS = f"""
+    select q.episode, {ASKED}, m.choices, q.answer from question_plays q
     left join subjects m on m.subject = q.subject where q.study = $1 and q.answer is not null
 """
 SPEECHES = """

@@ -39,6 +39,7 @@ from arena.studies.registered import (
     without_prompts_of,
 )
 from arena.studies.registration import (
+    IMAGES,
     SEATED,
     Analysis,
     DesignDraft,
@@ -181,6 +182,8 @@ def add_plays(draft: DesignDraft, all_plays: Iterable[Play]) -> None:
         if is_new("subject", id(play.subject)):
             text = subject_row(play.subject)["text"]
             draft.add("subjects", subject_id(play.subject), "text", text)
+            for image in play.subject.images:
+                draft.add("subjects", subject_id(play.subject), IMAGES, image.hash)
         if is_new("repeat", play.repeat):
             draft.add("repeats", str(play.repeat))
         if play.grader is not None and is_new("grader", id(play.grader)):

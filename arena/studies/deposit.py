@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import orjson
 
-from arena.studies.registration import SEATED, Analysis, Plan, Stopping, say
+from arena.studies.registration import IMAGES, SEATED, Analysis, Plan, Stopping, say
 from arena.text import pluralize, printable
 
 MOST_LINEUPS = 40
@@ -134,6 +134,7 @@ def subject_lines(plan: Plan) -> Iterator[str]:
     """Yield the motions or questions."""
     for fields in plan.design["subjects"].values():
         yield f"- {one_line(fields['text'][0])}"
+        yield from (f"  - image with the SHA-256 {each}" for each in fields.get(IMAGES, ()))
 
 
 def exclusion_lines(plan: Plan) -> Iterator[str]:

@@ -14,6 +14,7 @@ from duckdb import DuckDBPyConnection as Connection
 from arena.calls.spending import load_spending
 from arena.store.database import open_live, select_rows
 from arena.studies.registration import (
+    IMAGES,
     SEATED,
     DesignDraft,
     Deviation,
@@ -53,7 +54,8 @@ AGENTS = """
            s.code_hash
     from episodes join seats s using (episode) where study = ? order by all"""
 SUBJECTS = """
-    select subject, any_value(text) from episodes left join subjects using (subject)
+    select subject, any_value(text), any_value(images)
+    from episodes left join subjects using (subject)
     where study = ? group by subject"""
 SERVED = """
     select agent, model_served, sum(turns)::bigint as turns from served_models
@@ -206,8 +208,10 @@ def stored_design(con: Connection, study: str, plan: Plan) -> dict[str, Any]:
             draft.add("arms", row["arm"], SEATED, seated_words(row["seat"], row, sampling))
             draft.add("agents", row["agent"], "weights", code_digits(row["digest"]))
             draft.add("agents", row["agent"], "function", code_digits(row["code_hash"]))
-    for subject, text in con.execute(SUBJECTS, [study]).fetchall():
+    for subject, text, images in con.execute(SUBJECTS, [study]).fetchall():
         draft.add("subjects", subject, "text", text)
+        for image in images or ():
+            draft.add("subjects", subject, IMAGES, image)
     for (repeat,) in con.execute(
         "select distinct repeat from episodes where study = ? order by 1", [study]
     ).fetchall():

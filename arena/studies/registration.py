@@ -46,6 +46,8 @@ EARLY = "stopped early, or not over yet"
 MOST_ITEMS = 6
 # The field of an arm that says which agent, of which settings, holds each seat.
 SEATED = "seats"
+# The field of a subject that names its images by hash.
+IMAGES = "images"
 # Fields that hold hashes, which say nothing to people, and what has changed where they differ.
 HASHED = {
     "code": "changed (code)",
@@ -335,8 +337,11 @@ def listed(items: Sequence[str]) -> str:
 
 
 def label(item: str, fields: Mapping[str, Sequence[str]]) -> str:
-    """Return the name of an item: its text where the name is a hash of that."""
-    return short(fields["text"][0]) if fields.get("text") else item
+    """Return the name of an item: its text and images where the name is a hash of these."""
+    if not fields.get("text"):
+        return item
+    images = ", ".join(f"image {each[:12]}" for each in fields.get(IMAGES, ()))
+    return short(fields["text"][0]) + (f" [{images}]" if images else "")
 
 
 def changed(name: str, left: Sequence[str], new: Sequence[str], gone: Sequence[str]) -> str:

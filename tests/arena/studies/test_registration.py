@@ -21,6 +21,7 @@ from arena.studies.registration import (
     compare_analysis,
     compare_stopping,
     counting,
+    label,
     read_registration,
     seated_words,
     shareable,
@@ -255,3 +256,8 @@ def test_paths_are_cut_to_their_last_name_and_nothing_else_is(text: str, shared:
 def test_a_fence_in_a_prompt_does_not_end_its_block() -> None:
     text = deposit_text(plan(first_prompts={"abc": "````\n## Claims"}))
     assert "`````text\n````\n## Claims\n`````" in text
+
+
+def test_a_subject_with_another_image_is_named_by_its_image() -> None:
+    fields = {"text": ["This house would look."], "images": ["0123456789abcdef" * 4]}
+    assert label("5ab1", fields) == "This house would look. [image 0123456789ab]"
