@@ -306,8 +306,7 @@ class Arena:
         departs = await deviation_lines(self.path, study.name, all_plays, run_id)
         folder = database.journal_folder(self.path)
         journal = open_journal(folder, self.hooks, study, run_id, todo, stats)
-        batches = open_rounds(self.path, study.name, self.batches, state)
-        stats.batches = batches
+        stats.batches = batches = open_rounds(self.path, study.name, self.batches, state)
         run = RunContext(
             run_id,
             journal,
