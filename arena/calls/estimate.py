@@ -39,7 +39,7 @@ class CostEstimate:
     says that no call would go to a real model.  `failed` counts episodes that the stand-ins could
     not play, and `why` is the reason of the first of them.  `earlier` versions of the protocols
     have played episodes of the study, beside which these would be played anew.  `lengths` says what
-    was learned from stored calls, None if nothing was.
+    was learned from stored calls, None if nothing was.  `notes` are sentences for the user.
     """
 
     episodes: int
@@ -50,6 +50,7 @@ class CostEstimate:
     why: str | None = None
     earlier: tuple[EarlierVersion, ...] = ()
     lengths: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def calls(self) -> int:

@@ -66,6 +66,8 @@ def print_estimate(study: str, estimate: CostEstimate, reply_tokens: int | None)
         print(
             f"{estimate.played} episodes, drawn at random, were played with stand-ins and scaled up"
         )
+    for note in estimate.notes:
+        print(f"note: {note}")
     print(
         f"assumed: {assumptions(estimate, reply_tokens)}, no"
         " retries; calls_at_most: all that may be asked once more is; usd_if_longest: that, and"

@@ -27,6 +27,7 @@ from arena.calls.stored_lengths import BYTES_A_TOKEN, ReplyLength, StoredLengths
 from arena.errors import ProtocolError, ReaderError, StudyError, error_kind
 from arena.images import TOKENS_OF_AN_IMAGE
 from arena.play.episode import Episode, Step
+from arena.play.preflight import describe_left_out
 from arena.play.reading import reask_of_nothing
 from arena.play.records import error_location, first_cause
 from arena.play.results import check_result_on_stand_ins
@@ -380,4 +381,5 @@ async def estimate_cost(
         failed=len(errors),
         why=failure_reason(errors[0]) if errors else None,
         lengths=lengths.describe(stand_ins),
+        notes=tuple(describe_left_out(todo)),
     )

@@ -1,11 +1,12 @@
-"""Check what must hold before the first call of a run.
+"""Check what must hold before the first call of a run, and tell which settings it leaves out.
 
 Every check raises StudyError, and nothing has been started when it does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,12 +26,33 @@ from arena.studies.source import is_same_code
 from arena.studies.study import Play, Study, protocol_name, protocol_version
 from arena.studies.versions import versions_of
 from arena.text import pluralize
-from arena.types import Agent, Place, Price, Request, Sampling, Subject
+from arena.types import Agent, BaseModel, Place, Price, Request, Sampling, Subject
 
 
 def agents_of(plays: Sequence[Play]) -> list[Agent]:
     """Return the agents that sit somewhere, each once."""
     return list({id(agent): agent for play in plays for agent in play.lineup.values()}.values())
+
+
+def describe_left_out(plays: Sequence[Play]) -> Iterator[str]:
+    """Yield a sentence for each model and the settings that its agents were asked for in vain."""
+    agents = agents_of(plays)
+    reasons = {
+        (agent.model.name, *agent.model.left_out.items()): None
+        for agent in agents
+        if isinstance(agent.model, BaseModel) and agent.model.left_out
+    }
+    for model, *left_out in reasons:
+        names = " and ".join(name for name, _ in left_out)
+        whys = ", and ".join(dict.fromkeys(why for _, why in left_out))
+        yield f"{model} is asked without {names}: {whys}"
+    alike: defaultdict[tuple[str, str, Sampling], dict[str, None]] = defaultdict(dict)
+    for agent in agents:
+        alike[agent.model.name, agent.system, agent.sampling][agent.name] = None
+    without = {model for model, *_ in reasons}
+    for (model, *_), alikes in alike.items():
+        if len(alikes) > 1 and model in without:
+            yield f"{' and '.join(alikes)} ({model}) are asked with one and the same sampling"
 
 
 def check_code(all_plays: Sequence[Play], state: StudyState) -> None:

@@ -282,6 +282,7 @@ class Arena:
         """Play the chosen episodes with a journal of their own; fold it however the run ends."""
         await open_models(todo)
         stats.notes += describe_unknown(load_stored_models(self.path, study.name), todo)
+        stats.notes += preflight.describe_left_out(todo)
         run_id = new_run_id()
         models = {agent.model.name: agent.model for agent in preflight.agents_of(todo)}
         todo, prefixes = await plan_prefixes(todo, self.concurrency, self.batches)

@@ -186,6 +186,24 @@ async def test_a_run_says_what_was_left_out_and_keeps_what_was_sent(tmp_path: Pa
     }
 
 
+def test_what_is_known_not_to_be_taken_is_told_before_the_first_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-abcdefghijklmnop")
+    hi, lo = (
+        agent(f"openai/gpt-4o?effort={name}", name=name, drop_unsupported=True)
+        for name in ("high", "low")
+    )
+    arms = [Arm(each.name, single, [{"solver": each}]) for each in (hi, lo)]
+    study = Study("known", arms, [Subject("2 + 2?", "question", "4")])
+    notes = Arena(tmp_path / "a.duckdb").dry_run(study).notes
+    assert notes == (
+        "openai/gpt-4o is asked without reasoning_effort: gpt-4o does not reason before it speaks",
+        "high and low (openai/gpt-4o) are asked with one and the same sampling",
+    )
+    assert agent("openai/gpt-4o?effort=low", drop_unsupported=True).name == "openai/gpt-4o"
+
+
 async def test_without_leave_the_error_names_the_setting_and_what_to_do() -> None:
     async with chat_server(picky) as server:
         speaker = agent(f"http/llama@{server.url}").model
