@@ -47,13 +47,13 @@ def print_comparison(
 
 def comparison_document(comparison: Comparison, pairs: Sequence[Pair]) -> Document:
     """Return the comparison, and those of the pairs that differ."""
-    warnings = list(comparison.notes)
+    warnings = []
     if comparison.simulated:
         warnings.append(
             f"SIMULATED models spoke in {', '.join(comparison.simulated)}: these numbers are no"
             " findings about language models"
         )
-    blocks = []
+    blocks = [sentences_block(*comparison.notes)]
     if debates := comparison.debates:
         blocks.append(match_block(debates, "debates", comparison.by))
         blocks += [phases_block(debates), sentences_block(*outcome_notes(debates))]
