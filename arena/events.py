@@ -118,7 +118,8 @@ class StudyEnded:
     """A run has ended, also where an error or Ctrl-C stopped it.
 
     `open` episodes are left of those that it was to play; `stopped` says why, if the run itself
-    started no further call.
+    started no further call.  `cost_usd` is None if nobody knows it; `calls_of_unknown_cost` are not
+    in it.
     """
 
     study: str
@@ -130,8 +131,9 @@ class StudyEnded:
     replies: int
     tokens_in: int
     tokens_out: int
-    cost_usd: float
+    cost_usd: float | None
     stopped: str | None = None
+    calls_of_unknown_cost: int = 0
 
 
 Event = StudyStarted | EpisodeStarted | CallEnded | EpisodeEnded | RunWarning | StudyEnded

@@ -15,6 +15,7 @@ EPOCH = datetime(1970, 1, 1)
 CELL = 72
 HTML_CELL = 200
 LONG_CELL = 60
+UNKNOWN_COST = "cost unknown"
 # What a spreadsheet takes for the beginning of a formula.
 FORMULA_MARKS = ("=", "+", "-", "@", "\t", "\r")
 SURROGATE = re.compile("[\ud800-\udfff]")
@@ -146,6 +147,15 @@ def without_formula(value: object) -> object:
 def pluralize(count: int, singular: str, plural: str | None = None) -> str:
     """Return a number with its noun."""
     return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
+
+
+def describe_cost(usd: float | None, unpriced: int) -> str:
+    """Return the known dollars of calls, and how many calls are of unknown cost beside them."""
+    # Refused calls cost nothing: their zero says nothing about the others.
+    if usd is None or (unpriced and usd == 0):
+        return UNKNOWN_COST
+    unknown = f" and {pluralize(unpriced, 'call')} of unknown cost" if unpriced else ""
+    return f"${usd:.4f}{unknown}"
 
 
 def finite(value: object) -> object:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from arena.store.database import select_rows
-from arena.text import pluralize
+from arena.text import UNKNOWN_COST, describe_cost, pluralize
 
 # Leftovers are no part of the study any more, nor what judged them; an import has no protocol that
 # could go on.
@@ -68,12 +68,8 @@ class EarlierVersion:
         tokens = ""
         if self.tokens_in is not None and self.tokens_out is not None:
             tokens = f" ({self.tokens_in:,} tokens in, {self.tokens_out:,} out)"
-        if self.usd is None and self.calls:
-            return f"an unknown sum{tokens}"
-        unknown = (
-            f" and {pluralize(self.unpriced, 'call')} of unknown cost" if self.unpriced else ""
-        )
-        return f"${self.usd or 0:.4f}{unknown}{tokens}"
+        cost = describe_cost(self.usd if self.calls else 0.0, self.unpriced)
+        return f"{'an unknown sum' if cost == UNKNOWN_COST else cost}{tokens}"
 
 
 def load_earlier_versions(

@@ -65,7 +65,9 @@ class Tracker:
                 counts["calls"] += 1
                 counts["failed_calls"] += event.status == "failed"
                 for name in ("tokens_in", "tokens_cached", "tokens_out", "cost_usd"):
-                    counts[name] += getattr(event, name) or 0
+                    # A metric that nobody knows is none: zero would be a number.
+                    if (value := getattr(event, name)) is not None:
+                        counts[name] += value
                 counts["calls_of_unknown_cost"] += event.cost_usd is None
             case EpisodeEnded():
                 counts[event.status] += 1

@@ -36,6 +36,7 @@ from arena.events import (
 from arena.plugins import HOOKS, plugins
 from arena.store.journal import Journal
 from arena.studies.study import Play, Study, protocol_name
+from arena.text import describe_cost
 
 LOG = logging.getLogger("arena")
 # A library says nothing unless somebody listens.
@@ -183,8 +184,9 @@ class RunEvents:
             replies=stats.replies,
             tokens_in=stats.tokens_in,
             tokens_out=stats.tokens_out,
-            cost_usd=stats.cost_usd,
+            cost_usd=stats.cost_usd if stats.cost_usd or not stats.unpriced else None,
             stopped=stats.stopped,
+            calls_of_unknown_cost=stats.unpriced,
         )
         self._wake.set()
         self._thread.join(LONGEST_S)
@@ -323,9 +325,9 @@ def log_event(event: Event) -> None:
             LOG.info("%s: run %s of %d episodes", event.study, event.run, event.episodes)
         case StudyEnded():
             LOG.info(
-                "%s: %d done, %d failed, %d open; %d replies, $%.4f",
+                "%s: %d done, %d failed, %d open; %d replies, %s",
                 *(event.study, event.done, event.failed, event.open, event.replies),
-                event.cost_usd,
+                describe_cost(event.cost_usd, event.calls_of_unknown_cost),
             )
 
 

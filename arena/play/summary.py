@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arena.calls.estimate import CostEstimate, describe_estimate
-from arena.text import html_notes, html_table
+from arena.text import describe_cost, html_notes, html_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +85,8 @@ class Summary:
             text += f", {self.unreadable} turns unreadable after the re-ask"
         if self.expected is not None and self.calls:
             tokens = f"{self.tokens_in:,} tokens in, {self.tokens_out:,} out"
-            text += f"\n{self.calls:,} calls, {tokens}, "
-            text += "cost unknown" if self.unpriced == self.calls else f"${self.cost_usd:.4f}"
-            if 0 < self.unpriced < self.calls:
-                text += f" and {self.unpriced} calls of unknown cost"
+            cost = describe_cost(self.cost_usd, self.unpriced)
+            text += f"\n{self.calls:,} calls, {tokens}, {cost}"
             text += f"; expected were {describe_estimate(self.expected)}"
         for alarm in self.alarms:
             text += f"\nalarm: {alarm}"

@@ -120,13 +120,21 @@ def usage_block(title: str, rows: Sequence[Usage], notes: Sequence[str]) -> Bloc
             row.role,
             row.plays,
             *map(count, (row.calls, row.failed, row.tokens_in, row.tokens_out)),
-            "-" if row.cost_usd is None else f"{row.cost_usd:,.4f}",
+            dollars(row),
             count(row.calls_of_unknown_cost),
         )
         for row in rows
     ]
     headings = "model, role, plays, calls, failed, tokens in, tokens out, dollars, of unknown cost"
     return table(title, headings, cells, notes, text_columns=2)
+
+
+def dollars(row: Usage) -> str:
+    """Return the known dollars, "-" where no call that was answered has a known cost."""
+    # Refused calls cost nothing, which says nothing about the others.
+    if row.cost_usd is None or (row.cost_usd == 0 and row.calls_of_unknown_cost):
+        return "-"
+    return f"{row.cost_usd:,.4f}"
 
 
 def count(value: int | None) -> str:

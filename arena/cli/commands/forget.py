@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from arena.cli.commands import Command, add_flag
 from arena.cli.terminal import print_table
 from arena.errors import StudyError
+from arena.text import describe_cost
 
 if TYPE_CHECKING:
     from arena.store.forgetting import Selected
@@ -100,7 +101,5 @@ def describe(selected: Selected) -> str:
     known = [row["cost_usd"] for row in rows if row["cost_usd"] is not None]
     unknown = sum(row["calls_of_unknown_cost"] for row in rows)
     calls = sum(row["calls"] for row in rows)
-    cost = f"${sum(known):.4f}" if known else "of unknown cost" if unknown else "without calls"
-    if known and unknown:
-        cost += f" and {unknown:,} calls of unknown cost"
+    cost = describe_cost(sum(known) if known else None, unknown) if calls else "without calls"
     return f"{text} ({calls:,} calls, {cost})" if calls else f"{text} ({cost})"

@@ -15,6 +15,7 @@ from arena import Arena, Arm, Price, Sampling, Study, Subject
 from arena.calls.budget import Budget
 from arena.calls.retry import Retry
 from arena.errors import BudgetSpentError, ModelError, StudyError
+from arena.text import describe_cost
 from arena.types import Agent, Reply, Request
 from tests.fake_agents import agent, by_seed, study
 from tests.fake_server import Fault, chat_server
@@ -132,6 +133,12 @@ async def test_a_provider_that_does_not_count_is_booked_at_its_worst_and_shown_a
     assert made.sql(
         "select sum(cost_usd), sum(calls_of_unknown_cost), sum(at_most_usd) from cost"
     ).rows == ((None, 3, 3.0),)
+
+
+def test_calls_that_cost_nothing_do_not_make_unknown_cost_a_zero() -> None:
+    assert describe_cost(0.0, 12) == describe_cost(None, 12) == "cost unknown"
+    assert describe_cost(0.0, 0) == "$0.0000"
+    assert describe_cost(0.5, 1) == "$0.5000 and 1 call of unknown cost"
 
 
 def test_an_unknown_price_or_an_unbounded_reply_is_an_error_before_anything_starts(

@@ -67,7 +67,7 @@ def test_it_stops_and_says_what_was_paid_and_what_anew_would_cost(
     assert "2 episodes of study 'vote' (2 done) that version 3 of poll played" in words
     assert "which is at 4 now, in 2 calls that cost $0.0020 and 1 call of unknown cost" in words
     assert "(2,000 tokens in, 1,000 out)" in words
-    assert "in the new version this run would play 3 episodes, in 3 calls, 15 tokens in" in words
+    assert "in the new version this run would play 3 episodes, in 3 calls, 3,000 tokens in" in words
     assert "add --anew" in words
     assert "add -o version=3" in words
     assert earlier.read_bytes() == content
