@@ -35,7 +35,10 @@ def agents_of(plays: Sequence[Play]) -> list[Agent]:
 
 
 def describe_left_out(plays: Sequence[Play]) -> Iterator[str]:
-    """Yield a sentence for each model and the settings that its agents were asked for in vain."""
+    """Yield sentences on what agents are asked for in vain: settings, by model, and schemas.
+
+    A protocol that may ask for a schema does so by an option `replies="schema"`.
+    """
     agents = agents_of(plays)
     reasons = {
         (agent.model.name, *agent.model.left_out.items()): None
@@ -53,6 +56,14 @@ def describe_left_out(plays: Sequence[Play]) -> Iterator[str]:
     for (model, *_), alikes in alike.items():
         if len(alikes) > 1 and model in without:
             yield f"{' and '.join(alikes)} ({model}) are asked with one and the same sampling"
+    in_schema = agents_of([play for play in plays if play.options.get("replies") == "schema"])
+    without_schema = {
+        agent.model.name: None
+        for agent in in_schema
+        if "response_schema" not in agent.model.capabilities
+    }
+    for model in without_schema:
+        yield f"{model} replies in tags where replies=schema: it keeps to no schema"
 
 
 def check_code(all_plays: Sequence[Play], state: StudyState) -> None:

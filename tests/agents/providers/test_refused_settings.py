@@ -14,6 +14,7 @@ from arena import Arena, Arm, Retry, Sampling, Study, Subject
 from arena.calls.probes import fails_always
 from arena.errors import RefusedError, RefusedSettingError, error_kind
 from arena.types import Message, Place, Request
+from protocols.debate import debate
 from protocols.single import single
 from tests.fake_server import Fault, ServerAnswer, chat_server
 from tests.provider_faults import ask
@@ -201,6 +202,13 @@ def test_what_is_known_not_to_be_taken_is_told_before_the_first_call(
         "openai/gpt-4o is asked without reasoning_effort: gpt-4o does not reason before it speaks",
         "high and low (openai/gpt-4o) are asked with one and the same sampling",
     )
+    subjects = [Subject("Cats are fine.", "motion")]
+    speakers = {seat: agent("sim/even") for seat in ("proposition", "opposition")}
+    for replies in ("schema", "tags"):
+        debates = [Arm("one", debate, [speakers], options={"replies": replies})]
+        told = Arena(tmp_path / "a.duckdb").dry_run(Study("forms", debates, subjects)).notes
+        words = "sim/even replies in tags where replies=schema: it keeps to no schema"
+        assert told == ((words,) if replies == "schema" else ())
     assert agent("openai/gpt-4o?effort=low", drop_unsupported=True).name == "openai/gpt-4o"
 
 
