@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -57,8 +58,9 @@ PROTOCOLS = "select distinct protocol from all_episodes where not leftover"
 FORGOTTEN = "select * from forgotten order by study, forgotten_at"
 # Two rows suffice to see that the beginning of an id is ambiguous.
 EPISODE = """
-    select e.*, s.text as motion from all_episodes e left join subjects s using (subject)
+    select e.*, s.text as motion, s.images from all_episodes e left join subjects s using (subject)
     where starts_with(e.episode, ?) limit 2"""
+IMAGES = "select image, media_type from images where image in (select unnest($1::varchar[]))"
 TURNS = """
     select t.*, s.agent, s.model from latest_turns t left join seats s using (episode, seat)
     where episode = ? order by round, started_at, seat desc"""
@@ -175,6 +177,7 @@ def show_episode(options: argparse.Namespace) -> int:
         words = "" if options.public else f": {episode['error']}"
         print(printable(f"{episode['error_kind']}{words}"))
     print(printable(episode["motion"] or ""))
+    print_images(options.db, episode["images"] or ())
     turns = select_rows(options.db, TURNS, [episode["episode"]]).dicts()
     versions = sorted({turn["reader_version"] for turn in turns} - {None})
     if versions and not options.raw:
@@ -206,6 +209,16 @@ def find_episode(path: Path, beginning: str) -> dict[str, Any]:
             " 'select episode, study, subject from episodes'"
         )
     return matches[0]
+
+
+def print_images(path: Path, hashes: Sequence[str]) -> None:
+    """Print a line for each image of a subject: its place, media type and hash."""
+    from arena.store.database import select_rows
+
+    kinds = dict(select_rows(path, IMAGES, [list(hashes)]).rows) if hashes else {}
+    for place, each in enumerate(hashes, start=1):
+        kind = kinds.get(each, "not in the store")
+        print(printable(f"image {place} of {len(hashes)}: {kind}, sha256 {each}"))
 
 
 def print_turn(turn: dict[str, Any], *, with_private: bool) -> None:

@@ -69,8 +69,12 @@ def test_an_image_is_served_as_what_it_is_and_as_nothing_else(store: Path) -> No
     assert get(store, f"/image.gif/{HASH}")[0].headers["content-type"] == "image/png"
 
 
-def test_pages_show_images_and_the_messages_of_a_chat(store: Path) -> None:
+def test_pages_show_images_and_the_messages_of_a_chat(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     [(episode,)] = Arena(store).sql("select episode from episodes where study = 's'").rows
+    assert main(["show", episode, "--public", "--db", str(store)]) == 0
+    assert f"It is a cat.\nimage 1 of 1: image/png, sha256 {HASH}\n" in capsys.readouterr().out
     debate_page, call, text = get(
         store,
         f"/debate/{episode}",
