@@ -129,6 +129,9 @@ class Engine:
             self._wake.notify()
         if self._thread is not None:
             self._thread.join()
+        # Not when nobody refers to them any more: the next engine needs the memory of a GPU now.
+        if isinstance(self._rows, LaneRows):
+            self._rows.free()
 
     def _serve(self) -> None:
         """Run steps on the device thread, asleep while there is nothing to do."""

@@ -14,6 +14,7 @@ are read in long pieces.
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -126,6 +127,16 @@ class LaneRows:
     def page(self) -> int:
         """The number of tokens of a page."""
         return self._book.size
+
+    def free(self) -> None:
+        """Give all memory back; no step can be run after that."""
+        nothing = torch.empty(0)
+        self._graphs.clear()
+        self._pages = Pages(nothing, nothing, nothing)
+        self._inputs = self._out = self._logits = nothing
+        self._pool = None
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
 
     # Rows.
 
@@ -285,7 +296,7 @@ class LaneRows:
         """Capture a step.  It runs before that, which compiles kernels, with lanes of no row."""
         drawn = self._out.clone()
         self._send([], width, self._inputs[:, :width])
-        side = torch.cuda.Stream(self._device)
+        side = side_stream(self._device)
         side.wait_stream(torch.cuda.current_stream(self._device))
         with torch.cuda.stream(side):
             self._compute(width, parts)
@@ -297,6 +308,15 @@ class LaneRows:
         # What the step before has drawn is read by the next one.
         self._out.copy_(drawn)
         return graph
+
+
+@functools.cache
+def side_stream(device: torch.device) -> torch.cuda.Stream:
+    """Return the stream on which steps run before they are captured.
+
+    One for all: cuBLAS keeps memory of its own for each stream that it has seen.
+    """
+    return torch.cuda.Stream(device)
 
 
 def bucket_sizes(widest: int) -> list[int]:

@@ -8,13 +8,13 @@ which are not, follow after a question mark (settings.py):
 The weights are read when a run begins, and stay; agents of the same reference share one engine.  A
 reply depends on model, prompt, sampling and seed, and on nothing else in the batch, except for
 probabilities that differ by less than rounding does.  On a CPU in float32 such ties are rarer than
-one token in 10,000; on a GPU in bfloat16 they are not, so that seeds are promised on CPUs only.
+one token in 10,000; on a GPU with exact seeds (lanes.py) there are none between cards of one kind.
+Elsewhere seeds are not promised.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
 import threading
 import weakref
@@ -24,12 +24,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agents.local.configured import (
+    configured_problem,
+    read_generation_config,
+    template_arguments,
+    unsupported_later,
+)
 from agents.local.options import choice_reply
-from agents.local.settings import Settings, parse_settings
-from agents.providers.sampling import ProviderModel, unsupported_among
+from agents.local.settings import Settings, check_revision, parse_settings
+from agents.providers.sampling import ProviderModel
 from arena.errors import ContextOverflowError, RefusedError, StudyError
 from arena.play.reasoning import PartedText, part_reasoning
-from arena.sampling import LATER_SETTINGS
 from arena.types import Alternative, Price, Reply, Request, Sampling, TokenChoice
 
 if TYPE_CHECKING:
@@ -47,8 +52,6 @@ MIN_TEMPERATURE = 1e-4
 MIN_TOP_P = 1e-6
 CAPABILITIES = frozenset({"seed", "prefill", "logprobs", "measures", "choices"})
 SAME_SEED_SAME_REPLY = "same seed, same reply"
-REVISION = re.compile(r"[\w.][\w./-]{0,199}", re.ASCII)
-DIGEST_START = re.compile(r"[0-9a-f]{8,64}")
 TOY = Path(__file__).resolve().parents[1] / "toy" / "weights"
 # Every model in use, by its whole reference, so that weights are read once.  The values are weak: a
 # model that nobody uses any more gives its memory back.
@@ -84,21 +87,6 @@ def local_model(reference: str) -> LocalModel:
     name += "" if revision is None else f"@{revision}"
     source = str(folder) if folder.is_dir() else where
     return get_or_create_model(f"local/{reference}", name, source, query, revision)
-
-
-def check_revision(reference: str, revision: str, *, is_folder: bool) -> None:
-    """Raise StudyError for a revision that a folder, or a model of the hub, cannot have."""
-    if is_folder and not DIGEST_START.fullmatch(revision):
-        raise StudyError(
-            f"local/{reference} names a folder, which has no branches or tags: after its @ stand 8"
-            " to 64 digits (0-9, a-f) with which its digest begins, as the column seats.digest has"
-            " it; or leave the @ out"
-        )
-    if not REVISION.fullmatch(revision):
-        raise StudyError(
-            f"local/{reference} has no revision that a hub knows after its @: give a branch, tag"
-            " or commit, such as local/Qwen/Qwen3-0.6B@main"
-        )
 
 
 def toy_model(reference: str) -> LocalModel:
@@ -145,6 +133,9 @@ class LocalModel(ProviderModel):
         self._settings = settings
         self._revision = revision
         self._digest: str | None = None
+        self._configured: dict[str, object] = {}
+        # The kind of GPU, on which replies to the same seed may be another's.
+        self._card: str | None = None
         self._loaded: LoadedModel | None = None
         self._tokenizer: ChatTokenizer | None = None
         self._lock = threading.Lock()
@@ -183,6 +174,7 @@ class LocalModel(ProviderModel):
                 self.find_digest()
                 self._tokenizer = ChatTokenizer(self._loaded.tokenizer)
             rows = rows_for(self._loaded, self._settings)
+            self._card = card_name(self._loaded.device)
             self.engine = Engine(rows, self._chat.decode)
             on_cpu = (self._loaded.dtype, self._loaded.device) == ("float32", "cpu")
             if on_cpu or getattr(rows, "seeds_hold", False):
@@ -253,7 +245,28 @@ class LocalModel(ProviderModel):
 
     def unsupported_settings(self, sampling: Sampling) -> dict[str, str]:
         """Return the reason for each setting that the engine does not have."""
-        return unsupported_among(sampling, *LATER_SETTINGS)
+        return unsupported_later(sampling)
+
+    def wrong_value(self, sampling: Sampling) -> str | None:
+        """Return why the values of a sampling cannot be had, or None.
+
+        Without a temperature the model's own generation_config.json says how tokens are drawn.
+        """
+        wrong = super().wrong_value(sampling)
+        if wrong is None and sampling.temperature is None and not sampling.choices:
+            wrong = configured_problem(self._generation_config())
+        return wrong
+
+    def _generation_config(self) -> dict[str, object]:
+        """Return the settings in generation_config.json, empty while they are not on this disk."""
+        if not self._configured:
+            from agents.local.digest import folder_of
+
+            folder = Path(self._where)
+            if not folder.is_dir():
+                folder = folder_of(self._where, self._hub_revision()) or folder
+            self._configured = read_generation_config(folder)
+        return self._configured
 
     def request_settings(self, request: Request) -> dict[str, object]:
         """Return the settings of a request as they take effect, with number format and device."""
@@ -268,6 +281,10 @@ class LocalModel(ProviderModel):
             "seed": request.seed,
             "dtype": self._loaded.dtype,
             "device": self._loaded.device,
+            **(
+                {"card": self._card, "seeds": self._settings.seeds or "exact"} if self._card else {}
+            ),
+            **({"chat_template_kwargs": found} if (found := template_arguments(sampling)) else {}),
             **({"prompt_date": date} if (date := self._chat.date) else {}),
             **({"left_out": [*self.left_out]} if self.left_out else {}),
         }
@@ -412,3 +429,10 @@ class LocalModel(ProviderModel):
         jobs = [Job((*ids, *code), 0, score_from=len(ids), group=group) for code in coded]
         scored = await asyncio.gather(*(engine.generate(job) for job in jobs))
         return choice_reply(self.name, options, ids, scored)
+
+
+def card_name(device: str) -> str | None:
+    """Return the kind of a GPU, None for other devices."""
+    import torch
+
+    return torch.cuda.get_device_name(device) if device.startswith("cuda") else None

@@ -12,7 +12,7 @@ What a message says is looked for in the prompt: a template that loses words is 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from logging import getLogger
@@ -20,6 +20,7 @@ from logging import getLogger
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
+from agents.local.configured import template_arguments
 from arena.errors import RefusedError
 from arena.text import writable
 from arena.types import GeneratedSpan, Message, Request
@@ -108,7 +109,8 @@ class ChatTokenizer:
         if self._pieces_add_up:
             spans = [span for span in request.generated_spans if span.model == served]
         stretches = [[*self._stretches(n, turn, spans)] for n, turn in enumerate(messages)]
-        pieces = self._render(conversation, stretches[: len(conversation)])
+        arguments = template_arguments(request.sampling) or {}
+        pieces = self._render(conversation, stretches[: len(conversation)], arguments)
         if has_prefill:
             pieces += stretches[-1]
         # A chat template writes the token that begins a text; plain text needs it from here.
@@ -177,19 +179,22 @@ class ChatTokenizer:
         return tuple(ids[:count]), self.decode(ids[:count])
 
     def _render(
-        self, messages: Sequence[Message], stretches: Sequence[Sequence[Stretch]]
+        self,
+        messages: Sequence[Message],
+        stretches: Sequence[Sequence[Stretch]],
+        arguments: Mapping[str, object],
     ) -> list[Stretch]:
         """Return the messages under the chat template, in pieces.
 
         The template is applied to messages of numbered marks, which are replaced by the stretches.
         """
-        plain = self._apply_template([message.content for message in messages], messages)
+        plain = self._apply_template([message.content for message in messages], messages, arguments)
         if all(len(pieces) <= 1 and not (pieces and pieces[0].ids) for pieces in stretches):
             return [Stretch(plain)]
         flat = [stretch for pieces in stretches for stretch in pieces]
         numbers = iter(range(len(flat)))
         marked = ["".join(f"\ue0f0{next(numbers)}\ue0f1" for _ in pieces) for pieces in stretches]
-        parts = MARK.split(self._apply_template(marked, messages))
+        parts = MARK.split(self._apply_template(marked, messages, arguments))
         # Every other part is the number of a stretch.
         rendered = [flat[int(part)] if odd % 2 else Stretch(part) for odd, part in enumerate(parts)]
         if "".join(piece.text for piece in rendered) == plain:
@@ -201,9 +206,14 @@ class ChatTokenizer:
             "\u200b".join(piece.text for piece in self._split_control(message.content))
             for message in messages
         ]
-        return [Stretch(self._apply_template(harmless, messages))]
+        return [Stretch(self._apply_template(harmless, messages, arguments))]
 
-    def _apply_template(self, contents: Sequence[str], messages: Sequence[Message]) -> str:
+    def _apply_template(
+        self,
+        contents: Sequence[str],
+        messages: Sequence[Message],
+        arguments: Mapping[str, object],
+    ) -> str:
         """Return the conversation as the model reads it, up to the beginning of its reply.
 
         Of the ways to give it to the template, the first that keeps every word: as it is, with
@@ -223,7 +233,7 @@ class ChatTokenizer:
         for in_parts in (False, True):
             for way in ways:
                 try:
-                    text = self._chat(way, in_parts=in_parts)
+                    text = self._chat(way, arguments, in_parts=in_parts)
                 except TemplateError as error:
                     fault = fault or error
                     continue
@@ -236,7 +246,13 @@ class ChatTokenizer:
             sent=False,
         )
 
-    def _chat(self, turns: Sequence[tuple[str, str]], *, in_parts: bool) -> str:
+    def _chat(
+        self,
+        turns: Sequence[tuple[str, str]],
+        arguments: Mapping[str, object],
+        *,
+        in_parts: bool,
+    ) -> str:
         """Return the conversation under the chat template, on the day that all prompts are told."""
         conversation: list[dict[str, Content]] = [
             {"role": role, "content": [{"type": "text", "text": text}] if in_parts else text}
@@ -247,7 +263,7 @@ class ChatTokenizer:
             chat_template=self._template,
             tokenize=False,
             add_generation_prompt=True,
-            date_string=f"{PROMPT_DATE:%d %b %Y}",
+            **{"date_string": f"{PROMPT_DATE:%d %b %Y}", **arguments},
         )
         return text
 

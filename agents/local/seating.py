@@ -195,13 +195,14 @@ class Seating:
         then a row that nobody will go on from, empty ones before those used least recently; then,
         of the rows that its own group holds, the one that shares most with it.
         """
+        source = prefix.source
+        if source >= self.active and self._may_take(source, draft.group, draft.came_at, now):
+            lost = self.table[source].filled - prefix.tokens
+            if 4 * lost <= prefix.tokens:
+                return source
         idle = range(self.active, self.rows.slots)
         free = [row for row in idle if self._may_take(row, draft.group, draft.came_at, now)]
-        if prefix.source in free:
-            lost = self.table[prefix.source].filled - prefix.tokens
-            if 4 * lost <= prefix.tokens:
-                return prefix.source
-        given_up = [row for row in free if row != prefix.source and not self._is_held(row, now)]
+        given_up = [row for row in free if row != source and not self._is_held(row, now)]
         if given_up:
             return min(given_up, key=lambda row: (self.table[row].filled > 0, self.table[row].used))
         return max(
@@ -217,7 +218,9 @@ class Seating:
 
         Those that nobody will go on from go first, and of these the ones used least recently.
         """
-        length = self._length(draft)
+        seat = (prefix.source, target, prefix.tokens, self._length(draft))
+        if not self.rows.missing_pages(*seat):
+            return True
         idle = [
             row
             for row in range(self.active, self.rows.slots)
@@ -226,13 +229,11 @@ class Seating:
             and self._may_take(row, draft.group, draft.came_at, now)
         ]
         idle.sort(key=lambda row: (self._is_held(row, now), self.table[row].used), reverse=True)
-        while self.rows.missing_pages(prefix.source, target, prefix.tokens, length):
-            if not idle:
-                return False
+        while idle and self.rows.missing_pages(*seat):
             given_up = idle.pop()
             self.rows.clear(given_up)
             self.table[given_up].filled = self.table[given_up].planned = 0
-        return True
+        return not self.rows.missing_pages(*seat)
 
     def _is_held(self, number: int, now: float) -> bool:
         row = self.table[number]

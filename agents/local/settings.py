@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
@@ -12,6 +13,8 @@ MAX_SETTINGS = {"slots": 4096, "context": 2**24}
 DTYPES = ("float32", "bfloat16", "float16")
 NAMES = ("dtype", "device", "slots", "context", "seeds")
 SEEDS = ("exact", "free")
+REVISION = re.compile(r"[\w.][\w./-]{0,199}", re.ASCII)
+DIGEST_START = re.compile(r"[0-9a-f]{8,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +68,18 @@ def parse_settings(name: str, query: str) -> Settings:
         numbers.get("context"),
         texts.get("seeds"),
     )
+
+
+def check_revision(reference: str, revision: str, *, is_folder: bool) -> None:
+    """Raise StudyError for a revision that a folder, or a model of the hub, cannot have."""
+    if is_folder and not DIGEST_START.fullmatch(revision):
+        raise StudyError(
+            f"local/{reference} names a folder, which has no branches or tags: after its @ stand 8"
+            " to 64 digits (0-9, a-f) with which its digest begins, as the column seats.digest has"
+            " it; or leave the @ out"
+        )
+    if not REVISION.fullmatch(revision):
+        raise StudyError(
+            f"local/{reference} has no revision that a hub knows after its @: give a branch, tag"
+            " or commit, such as local/Qwen/Qwen3-0.6B@main"
+        )

@@ -120,8 +120,13 @@ def lane_rows(model: PreTrainedModel, settings: Settings, positions: int) -> Lan
             problem = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
         if problem is None:
             same = exact and is_same_in_any_company(small)
-            del small
-            torch.cuda.empty_cache()
+            if exact and not same:
+                LOG.warning(
+                    "%s: logits on this GPU depend on what runs beside a row, so that seeds are not"
+                    " promised",
+                    type(model).__name__,
+                )
+            small.free()
             pages = page_count(model, widest)
             rows = LaneRows(forward, slots, context, pages=pages, widest=widest, exact=exact)
             rows.seeds_hold = same

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -230,6 +231,18 @@ def test_a_template_that_loses_words_whatever_is_tried_is_refused() -> None:
     odd.chat_template = "{% for m in messages %}{{ m.role }}{% endfor %}"
     with pytest.raises(RefusedError, match="loses words"):
         ChatTokenizer(odd).ids(request(("user", "the motion")), "local/a")
+
+
+def test_a_template_gets_the_arguments_of_the_sampling() -> None:
+    odd = tokenizer()
+    odd.chat_template = "{% if not enable_thinking %}quick {% endif %}" + TEMPLATE
+    words = ChatTokenizer(odd)
+    texts = []
+    for thinks in (True, False):
+        extra = {"chat_template_kwargs": {"enable_thinking": thinks}}
+        asked = replace(request(("user", "why")), sampling=Sampling(extra=extra))
+        texts.append(words.decode(words.ids(asked, "local/a")))
+    assert texts[1] == "quick " + texts[0]
 
 
 DATES = ["%Y", "%m", "%d", "%B", "%b", "%A", "%H:%M", "%j"]
