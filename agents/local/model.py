@@ -272,6 +272,7 @@ class LocalModel(ProviderModel):
         """Return the settings of a request as they take effect, with number format and device."""
         if self._loaded is None:
             return {"seed": request.seed}
+        left_out = [*dict.fromkeys((*(self.left_out or ()), *self.lacks(request.sampling)))]
         sampling = request.sampling
         return {
             **asdict(self._token_sampling(sampling)),
@@ -286,7 +287,7 @@ class LocalModel(ProviderModel):
             ),
             **({"chat_template_kwargs": found} if (found := template_arguments(sampling)) else {}),
             **({"prompt_date": date} if (date := self._chat.date) else {}),
-            **({"left_out": [*self.left_out]} if self.left_out else {}),
+            **({"left_out": left_out} if left_out else {}),
         }
 
     def _token_sampling(self, sampling: Sampling) -> TokenSampling:
@@ -323,6 +324,7 @@ class LocalModel(ProviderModel):
         Raises ContextOverflowError if the prompt does not fit, RefusedError if a setting is out of
         range, UnreachableError if the engine has died (the next call starts another).
         """
+        request = self.supported_request(request)
         reason = self.unsupported_reason(request.sampling)
         if reason is not None:
             raise RefusedError(f"{self.name} was not asked: {reason}", sent=False)

@@ -72,13 +72,15 @@ class ApiModel(ProviderModel):
         `left_out` names those that were asked for, and are not sent.
         """
         adaptation = self.adaptation
+        lacked = self.lacks(request.sampling)
+        request = self.supported_request(request) if lacked else request
         asked = self.own_settings(request)
         settings = adaptation.settings(asked)
         if adaptation.folds_system:
             settings["system"] = "in the first user message"
-        if self.left_out or adaptation.left_out:
+        if self.left_out or lacked or adaptation.left_out:
             refused = self.refused_among(request, asked, adaptation.left_out)
-            if names := [*dict.fromkeys((*(self.left_out or ()), *refused))]:
+            if names := [*dict.fromkeys((*(self.left_out or ()), *lacked, *refused))]:
                 settings["left_out"] = names
         return settings
 
@@ -94,6 +96,7 @@ class ApiModel(ProviderModel):
 
     def request_body(self, request: Request) -> dict[str, object]:
         """Return the JSON of a request as it is sent."""
+        request = self.supported_request(request)
         settings = self.adaptation.settings(self.own_settings(request))
         return self.make_body(self.adaptation.request(request), settings)
 

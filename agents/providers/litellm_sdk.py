@@ -172,7 +172,7 @@ class LiteLLMModel(ApiModel):
 
     def request_body(self, request: Request) -> dict[str, object]:
         """Return the arguments of which LiteLLM makes the JSON of a request."""
-        request = self.adaptation.request(request)
+        request = self.adaptation.request(self.supported_request(request))
         sampling = self._left(request.sampling)
         asked = self._plain_settings(request) | litellm_settings.asked(self.name, sampling)
         messages = chat_messages(request.messages)
@@ -200,7 +200,7 @@ class LiteLLMModel(ApiModel):
         UnreachableError or BadReplyError; never an error of LiteLLM, whose details hold the
         request.
         """
-        sdk.check_request(self, request, self.name)
+        sdk.check_request(self, self.supported_request(request), self.name)
         return await self._ask(request, Exchange())
 
     async def draft(self, request: Request) -> httpx.Request:
@@ -208,7 +208,7 @@ class LiteLLMModel(ApiModel):
 
         LiteLLM writes it, as for a single call.
         """
-        sdk.check_request(self, request, self.name)
+        sdk.check_request(self, self.supported_request(request), self.name)
         exchange = Exchange(replay=(400, b"{}"))
         with suppress(ModelError):
             await self._ask(request, exchange)

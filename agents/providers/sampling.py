@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TypeGuard
 
 from arena.sampling import EFFORTS
-from arena.types import BaseModel, Sampling
+from arena.types import BaseModel, Request, Sampling
 
 MOST_LOGPROBS = 20
 UNSET = Sampling()
@@ -163,3 +163,20 @@ class ProviderModel(BaseModel):
     def supported_sampling(self, sampling: Sampling) -> Sampling:
         """Return the sampling without the settings that the model does not support."""
         return drop_settings(sampling, self.unsupported_settings(sampling))
+
+    def lacks(self, sampling: Sampling) -> dict[str, str]:
+        """Return the reason for each setting of a question that is left out, where that is allowed.
+
+        Choices are never: a protocol that asks for one cannot read another reply.
+        """
+        if not self.drop_unsupported:
+            return {}
+        unsupported = self.unsupported_settings(sampling)
+        return {name: why for name, why in unsupported.items() if name != "choices"}
+
+    def supported_request(self, request: Request) -> Request:
+        """Return the request without the settings of its question that are left out."""
+        lacked = self.lacks(request.sampling)
+        if not lacked:
+            return request
+        return replace(request, sampling=drop_settings(request.sampling, lacked))

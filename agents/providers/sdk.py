@@ -293,6 +293,7 @@ class SdkModel(ApiModel):
 
     def check(self, request: Request) -> None:
         """Raise RefusedError if the model is known not to take a request."""
+        request = self.supported_request(request)
         check_request(self, request, self._endpoint)
         if request.messages[-1].role == "assistant" and self._api.thinks(request.sampling):
             raise RefusedError(

@@ -212,6 +212,27 @@ def test_what_is_known_not_to_be_taken_is_told_before_the_first_call(
     assert agent("openai/gpt-4o?effort=low", drop_unsupported=True).name == "openai/gpt-4o"
 
 
+async def test_a_setting_of_one_question_is_left_out_as_one_of_a_seat(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-abcdefghijklmnop")
+    async with chat_server(lambda body: "words") as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        speaker = agent("openai/gpt-4o", drop_unsupported=True).model
+        request = ask(sampling=Sampling(reasoning_effort="low", max_tokens=9))
+        await speaker(request)
+        assert speaker.request_settings(request) == {
+            "seed": request.seed,
+            "max_completion_tokens": 9,
+            "left_out": ["reasoning_effort"],
+        }
+        assert "reasoning_effort" not in server.requests[0].body
+        # A protocol that asks for a choice could not read another reply.
+        with pytest.raises(RefusedError, match="leave choices out"):
+            await speaker(ask(sampling=Sampling(choices=("yes", "no"))))
+        await speaker.close()
+
+
 async def test_without_leave_the_error_names_the_setting_and_what_to_do() -> None:
     async with chat_server(picky) as server:
         speaker = agent(f"http/llama@{server.url}").model
