@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from logging import getLogger
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -64,13 +67,7 @@ def rows_for(loaded: LoadedModel, settings: Settings) -> Rows | LaneRows:
         LOG.warning("%s runs without the fast path: %s", type(model).__name__, rows)
     slots = settings.slots or SLOTS
     room = cache_bytes(model) // (slots * bytes_per_token(model) or 1)
-    if settings.context is not None and settings.context > room:
-        raise StudyError(
-            f"{slots} rows of context={settings.context} need"
-            f" {slots * settings.context * bytes_per_token(model) / 2**30:.1f} GiB for keys and"
-            f" values, and there are {cache_bytes(model) / 2**30:.1f}: take context={room} or less,"
-            f" or slots={max(1, slots * room // settings.context)}"
-        )
+    check_room(model, slots, settings.context)
     context = settings.context or min(positions, max(SHORTEST_ROW, min(LONGEST_ROW, room)))
     if not can_be_kept_in_rows(config, context):
         problem = "not all of its attention is full"
@@ -82,6 +79,19 @@ def rows_for(loaded: LoadedModel, settings: Settings) -> Rows | LaneRows:
         "%s takes the slower path, one sequence after another: %s", type(model).__name__, problem
     )
     return SoloRows(model, slots, context)
+
+
+def check_room(model: PreTrainedModel, slots: int, context: int | None) -> None:
+    """Raise StudyError if rows of a length that was asked for need more memory than is free."""
+    needed = slots * (context or 0) * bytes_per_token(model)
+    free = free_bytes(model.device)
+    if needed > free:
+        raise StudyError(
+            f"{slots} rows of context={context} need {needed / 2**30:.1f} GiB for keys and values,"
+            f" and {free / 2**30:.1f} GiB are free: take"
+            f" context={max(1, free // (slots * bytes_per_token(model)))} or less, or"
+            f" slots={max(1, free // ((context or 1) * bytes_per_token(model)))}"
+        )
 
 
 def lane_rows(model: PreTrainedModel, settings: Settings, positions: int) -> LaneRows | str:
@@ -116,7 +126,10 @@ def lane_rows(model: PreTrainedModel, settings: Settings, positions: int) -> Lan
             problem = batching_problem(model, lambda ids, rows=small: lane_logits(rows, ids))
         except torch.OutOfMemoryError:
             raise
-        except (TypeError, ValueError, IndexError, RuntimeError, AttributeError) as error:
+        except (
+            *(TypeError, ValueError, IndexError, RuntimeError, AttributeError),
+            ImportError,  # Triton is not there.
+        ) as error:
             problem = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
         if problem is None:
             same = exact and is_same_in_any_company(small)
@@ -304,16 +317,25 @@ def bytes_per_token(model: PreTrainedModel) -> int:
 
 
 def cache_bytes(model: PreTrainedModel) -> int:
-    """Return the bytes that keys and values may take.
+    """Return the bytes that keys and values take if the user does not say how long rows are.
 
     On a GPU this is 85% of the memory that the weights leave free; on a CPU it is a quarter of the
     available memory, at most 4 GiB.
     """
-    if model.device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(model.device)
-        return int(free * 0.85)
+    free = free_bytes(model.device)
+    return int(free * 0.85) if model.device.type == "cuda" else min(CPU_CACHE_BYTES, free // 4)
+
+
+def free_bytes(device: torch.device) -> int:
+    """Return the bytes of memory that nobody uses on a device."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    # What the system keeps of files can be had too, where it says so.
+    with suppress(OSError):
+        found = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
+        if found is not None:
+            return int(found[1]) * 1024
     try:
-        available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (ValueError, OSError):
-        return CPU_CACHE_BYTES
-    return min(CPU_CACHE_BYTES, available // 4)
+        return 4 * CPU_CACHE_BYTES

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from agents import model
+from agents.local import sizing
 from agents.local.configured import NEUTRAL, configured_problem
+from arena.errors import StudyError
 from arena.types import Sampling
 from tests.tiny_models import tiny
 
@@ -34,6 +36,18 @@ def test_a_model_that_asks_for_a_penalty_is_refused_unless_a_temperature_is_set(
     assert "repetition_penalty 1.05" in str(local.unsupported_reason(Sampling()))
     assert local.unsupported_reason(CHOSEN) is None
     assert local.unsupported_reason(Sampling(choices=("yes", "no"))) is None
+
+
+async def test_rows_that_do_not_fit_the_memory_are_refused_on_opening(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    toy = model("toy/sum?slots=64&context=2048")
+    monkeypatch.setattr(sizing, "free_bytes", lambda device: 2**25)
+    with pytest.raises(StudyError, match=r"64 rows of context=2048 need .* GiB .* or slots=\d+"):
+        await toy.open()
+    monkeypatch.setattr(sizing, "free_bytes", lambda device: 2**33)
+    await toy.open()
+    await toy.close()
 
 
 def test_arguments_of_the_chat_template_are_taken_and_other_extras_refused() -> None:
