@@ -32,5 +32,5 @@ def read_beside(
     """
     with open_selected(path, selection, VIEWS) as (con, _):
         labels = read_labels(con, study)
-        usage = read_usage(con, study, calls=calls)
+        usage = read_usage(con, study, calls=calls, by=selection.by)
     return {name: Beside(labels.get(name), usage.get(name)) for name in sorted({*labels, *usage})}

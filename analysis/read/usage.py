@@ -1,4 +1,4 @@
-"""Read tokens and dollars by model: of our calls, and as a publication states them."""
+"""Read tokens and dollars: of our calls by contestant, and by model as published."""
 
 from __future__ import annotations
 
@@ -9,17 +9,21 @@ from pathlib import Path
 
 import duckdb
 
-from analysis.read.selection import open_selected
+from analysis.read.selection import LABELS, By, open_selected
 
-# Failed attempts count, as far as their tokens are known.
+# Failed attempts count, as far as their tokens are known.  A sum of reasoning tokens that leaves
+# replies out would look like little reasoning.
 CALLS = """
     select e.study, if(c.seat in ('proposition', 'opposition'), 'debater', 'other seat') as role,
-           coalesce(s.model, 'unknown') as model, count(distinct c.episode),
+           coalesce(s.{label}, 'unknown') as contestant, coalesce(s.model, 'unknown') as model,
+           count(distinct c.episode),
            count(*) filter (c.status <> 'failed'), count(*) filter (c.status = 'failed'),
            sum(c.tokens_in), sum(c.tokens_out), sum(c.cost_usd),
-           count(*) filter (c.cost_usd is null)
+           count(*) filter (c.cost_usd is null),
+           if(bool_and(c.status = 'failed' or c.tokens_reasoning is not null),
+              sum(c.tokens_reasoning), null)::bigint
     from calls c join episodes e using (episode)
-    left join seats s on s.episode = c.episode and s.seat = c.seat
+    left join contestants s on s.episode = c.episode and s.seat = c.seat
     where ($study is null or e.study = $study) and c.status <> 'cached'
     group by all order by all
 """
@@ -40,9 +44,9 @@ PUBLISHED = """
                    as completions
         from published_numbers p join episodes e using (episode)
         where $study is null or e.study = $study group by all)
-    select study, role, c.model, plays, calls::bigint, failed::bigint, prompts::bigint,
+    select study, role, c.model, c.model, plays, calls::bigint, failed::bigint, prompts::bigint,
            completions::bigint, (prompts * of_prompts + completions * of_completions) / 1e6,
-           if(of_prompts is null or of_completions is null, calls::bigint, 0)
+           if(of_prompts is null or of_completions is null, calls::bigint, 0), null
     from counts c left join prices using (model) order by all
 """
 # A play of which a reply has no count has no total: it would be too low.
@@ -61,13 +65,15 @@ TOTALS = """
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one model used in a study, in a role ("debater", "judge", "other seat").
+    """What a contestant used in a study, in a role ("debater", "judge", "other seat").
 
-    Calls and tokens are None if nobody counted them.  `cost_usd` is None if unknown;
-    `calls_of_unknown_cost` are not in it.
+    A publication's counts are by model, which is the contestant then.  Calls and tokens are None if
+    nobody counted them, `tokens_reasoning` (part of `tokens_out`) also if a reply is without.
+    `cost_usd` is None if unknown; `calls_of_unknown_cost` are not in it.
     """
 
     role: str
+    contestant: str
     model: str
     plays: int
     calls: int | None
@@ -76,11 +82,12 @@ class Usage:
     tokens_out: int | None
     cost_usd: float | None
     calls_of_unknown_cost: int | None
+    tokens_reasoning: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StudyUsage:
-    """What the models of one study used: by our `calls`, None if not read, and as `published`.
+    """What the contestants of one study used: by our `calls`, None if not read, and as `published`.
 
     `total_debates` and `total_usd` are what the publication states over all its debates, None if
     it does not.
@@ -93,14 +100,15 @@ class StudyUsage:
 
 
 def read_usage(
-    con: duckdb.DuckDBPyConnection, study: str | None, *, calls: bool
+    con: duckdb.DuckDBPyConnection, study: str | None, *, calls: bool, by: By = "agent"
 ) -> dict[str, StudyUsage]:
     """Return the usage of each study that has some, by calls only where `calls` asks for it.
 
-    `con` is of `open_selected`, with the views episodes and calls.
+    `con` is of `open_selected`, with the views episodes, contestants and calls; `by` says who is
+    one contestant.
     """
     asked = {"study": study}
-    ours = by_study(con.execute(CALLS, asked).fetchall() if calls else [])
+    ours = by_study(con.execute(CALLS.format(label=LABELS[by]), asked).fetchall() if calls else [])
     some = con.execute(SOME).fetchone()
     theirs = by_study(con.execute(PUBLISHED, asked).fetchall() if some and some[0] else [])
     totals = con.execute(TOTALS).fetchone() if theirs else None

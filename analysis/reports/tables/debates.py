@@ -118,7 +118,8 @@ def debate_blocks(report: StudyReport, debates: DebateFindings) -> Iterator[Bloc
         yield details_block(report.details or ())
         if report.private_reasoning:
             yield from private_reasoning_blocks(report.private_reasoning)
-        yield from usage_blocks(report.usage, details=debates.by_contestant is not None)
+        more = debates.by_contestant is not None
+        yield from usage_blocks(report.usage, LABELS[report.by], details=more)
     yield losses_block(debates.losses)
     yield arms_block(arms)
     if report.controls:

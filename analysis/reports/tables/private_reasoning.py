@@ -1,4 +1,4 @@
-"""Show private reasoning against the stated number, and tokens and dollars by model, as blocks."""
+"""Show private reasoning against the stated number, and tokens and dollars, as blocks."""
 
 from __future__ import annotations
 
@@ -71,8 +71,11 @@ def kappa_cell(kappa: Interval) -> str:
     return mean if limits == "-" else f"{mean} ({limits})"
 
 
-def usage_blocks(usage: StudyUsage | None, *, details: bool) -> Iterator[Block]:
-    """Return tokens and dollars by model with `details`, in one sentence without."""
+def usage_blocks(usage: StudyUsage | None, noun: str, *, details: bool) -> Iterator[Block]:
+    """Return tokens and dollars with `details`, in one sentence without.
+
+    `noun` says by what: contestant, model or setting.
+    """
     if usage is None:
         yield sentences_block(*[UNKNOWN] * details)
         return
@@ -81,10 +84,13 @@ def usage_blocks(usage: StudyUsage | None, *, details: bool) -> Iterator[Block]:
             yield sentences_block(*usage_words(usage))
         return
     if usage.calls:
-        yield usage_block("Tokens and dollars by model", usage.calls, [])
+        yield usage_block(f"Tokens and dollars by {noun}", noun, usage.calls, [])
     if usage.published:
         yield usage_block(
-            f"Tokens and dollars by model, {PUBLISHED}", usage.published, total_words(usage)
+            f"Tokens and dollars by model, {PUBLISHED}",
+            "model",
+            usage.published,
+            total_words(usage),
         )
 
 
@@ -112,21 +118,32 @@ def total_words(usage: StudyUsage) -> list[str]:
     return [f"The publication states {usage.total_usd:,.2f} dollars for {debates} in all."]
 
 
-def usage_block(title: str, rows: Sequence[Usage], notes: Sequence[str]) -> Block:
-    """Return the table of tokens and dollars of one source."""
+def usage_block(title: str, noun: str, rows: Sequence[Usage], notes: Sequence[str]) -> Block:
+    """Return the table of tokens and dollars of one source; `noun` heads the contestants."""
     cells = [
         (
-            row.model,
+            name_of(row),
             row.role,
             row.plays,
             *map(count, (row.calls, row.failed, row.tokens_in, row.tokens_out)),
+            count(row.tokens_reasoning),
             dollars(row),
-            count(row.calls_of_unknown_cost),
         )
         for row in rows
     ]
-    headings = "model, role, plays, calls, failed, tokens in, tokens out, dollars, of unknown cost"
-    return table(title, headings, cells, notes, text_columns=2)
+    headings = f"{noun}, role, plays, calls, failed, tokens in, out, reasoning, dollars"
+    unknown = [
+        f"{row.calls_of_unknown_cost:,} of {name_of(row)}"
+        for row in rows
+        if row.calls_of_unknown_cost
+    ]
+    more = [f"Calls of unknown cost, not in the dollars: {', '.join(unknown)}."] if unknown else []
+    return table(title, headings, cells, [*more, *notes], text_columns=2)
+
+
+def name_of(row: Usage) -> str:
+    """Return a contestant's name, with its model where the name does not say it."""
+    return row.contestant if row.model in row.contestant else f"{row.contestant} ({row.model})"
 
 
 def dollars(row: Usage) -> str:

@@ -202,6 +202,7 @@ def test_published_counts_are_added_up_by_model_and_are_no_calls(store: Path) ->
     assert usage["published"] == [
         {
             "role": "debater",
+            "contestant": model,
             "model": model,
             "plays": 2,
             "calls": 6,
@@ -210,6 +211,7 @@ def test_published_counts_are_added_up_by_model_and_are_no_calls(store: Path) ->
             "tokens_out": 1000,
             "cost_usd": dollars,
             "calls_of_unknown_cost": unknown,
+            "tokens_reasoning": None,
         }
         for model, dollars, unknown in (("m/a", 0.008, 0), ("m/b", None, 6))
     ]
@@ -229,21 +231,30 @@ def test_our_own_calls_are_added_up_with_the_details_alone(add: Add) -> None:
     path = add("s", RATINGS)
     call = {"episode": "s/1", "seat": "proposition", "ask": 0, "run": "r", "started_at": NOW}
     used = {"status": "ok", "tokens_in": 100, "tokens_out": 10, "cost_usd": 0.5, "attempt": 0}
+    other = call | used | {"seat": "opposition", "step": 0, "tokens_reasoning": 7}
     ends = [
         call | used | {"step": 0},
         call | used | {"step": 1, "cost_usd": None},
         call | {"step": 2, "attempt": 0, "status": "failed"},
         call | used | {"step": 2, "attempt": 1, "status": "cached"},
+        # A refused call costs nothing; what the reply has cost nobody knows.
+        other | {"cost_usd": 0.0, "status": "failed", "tokens_reasoning": None},
+        other | {"cost_usd": None, "attempt": 1},
     ]
     journal = database.journal_folder(path) / "calls.jsonl"
     write_journal(journal, [line("call_ends", row) for row in ends])
     [report] = study_reports(path, checks=Checks(details=True))
     assert report.usage is not None
     assert report.usage.calls is not None
-    [row] = report.usage.calls
+    row, opposed = report.usage.calls
     assert (row.model, row.role, row.plays, row.calls, row.failed) == ("m/a", "debater", 1, 2, 1)
     assert (row.tokens_in, row.tokens_out, row.cost_usd) == (200, 20, 0.5)
-    assert row.calls_of_unknown_cost == 2
+    assert (row.calls_of_unknown_cost, row.tokens_reasoning) == (2, None)
+    assert (opposed.cost_usd, opposed.calls_of_unknown_cost, opposed.tokens_reasoning) == (0, 1, 7)
+    words = printed(report)
+    table = words[words.index("Tokens and dollars by contestant") :]
+    assert "debater 1 2 1 200 20 - 0.5000" in table
+    assert "debater 1 1 1 200 20 7 - Calls of unknown cost, not in the dollars: 2 of " in table
     assert study_reports(path)[0].usage is None
 
 
