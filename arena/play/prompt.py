@@ -282,7 +282,8 @@ def build_messages(
         tuple(built),
         (*spans, *prefill_spans),
         tuple(parts),
-        prefill_parts,
+        # An empty one is none, which a model need not be able to continue.
+        prefill_parts if beginning.content else (),
         tuple(roles) if is_chat else None,
         tuple(ends),
     )

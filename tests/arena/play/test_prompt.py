@@ -171,3 +171,9 @@ def test_images_stand_at_their_places_and_identify_a_request() -> None:
     }
     with pytest.raises(TypeError, match="goes into a message of the user"):
         build_prompt(chat(["x", spoken(PICTURE), "y"]), PRO, "e")
+
+
+def test_an_empty_prefill_is_none() -> None:
+    built = build_prompt("a", PRO, "e", prefill=["", ""])
+    assert built == build_prompt("a", PRO, "e")
+    assert build_prompt("a", PRO, "e", prefill=["", "b"]).prefill
