@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING
 import agents
 from arena.errors import StudyError
 from arena.play import run
+from arena.play.plans import is_other_plan
 from arena.play.reread import RereadSummary, Watch, reread
 from arena.play.stored_plays import Sources
 from arena.store.connection import show_leftovers
 from arena.store.database import select_rows
+from arena.store.replay import load_study_state
 from arena.studies.lineups import agents_in
-from arena.studies.study import Protocol, Study, protocol_name
+from arena.studies.study import Protocol, Study, plays, protocol_name
 from arena.text import utc_now
 from arena.tournaments.stored_debates import stored_debates
 from arena.tournaments.stored_requests import stored_requests
@@ -39,20 +41,10 @@ if TYPE_CHECKING:
     from analysis.reports.standings import Standings
 
 MOST_RECHECK_CALLS = 10_000
-# The last one first; a run that was stopped leaves episodes that it planned.
+# The last one first.
 RECHECKS = """
-    with ended as (
-        select p.study, count(*) filter (s.episode is not null) as ended,
-               max(count(*)) over (partition by p.study) as most
-        from plays p left join (select distinct episode from statuses) s using (episode)
-        where p.protocol = 'recheck' group by p.study, p.arm),
-    planned as (
-        select study, arg_max(planned, started_at) as planned, max(started_at) as at
-        from runs group by study)
-    select study, max(e.most)::bigint, sum(e.ended) < any_value(p.planned)
-    from ended e join planned p using (study) where starts_with(study, ?)
-    group by study, p.at order by p.at desc
-"""
+    select study from runs where starts_with(study, ?)
+    group by study order by max(started_at) desc"""
 STUDIES = "select study from studies order by created_at, study"
 
 
@@ -176,22 +168,22 @@ class Arena(run.Arena):
         models: Mapping[str, Model] = run.NOTHING,
         only: Sequence[str] = (),
         studies: Sequence[Study] = (),
+        retry_failed: bool = False,
     ) -> Study:
         """Return the study that asks stored requests of a study again, `calls` of each model.
 
         Play it with `run` or estimate it with `dry_run`, as any study; `recheck` does all of it.
-        A recheck that has not come to its end, or was begun today, is continued.  `models` are
-        those to ask, by the names that the study has for them; others are those of `study` and
-        `studies`, or what the name stands for today.  `only` names models; the others are not
-        asked.  Raises StudyError if nothing can be asked again.
+        It is a new one each time; but the last one, if that asks the same and has not come to its
+        end, or if failed calls of it are to be played again (`retry_failed`).  `models` are those
+        to ask, by the names that the study has for them; others are those of `study` and `studies`,
+        or what the name stands for today.  `only` names models; the others are not asked.  Raises
+        StudyError if nothing can be asked again.
         """
         if not 1 <= calls <= MOST_RECHECK_CALLS:
             raise StudyError(f"a recheck has 1 to {MOST_RECHECK_CALLS:,} calls a model: {calls}")
         given = (*studies, *([study] if isinstance(study, Study) else []))
         of = study.name if isinstance(study, Study) else study
-        others = sorted({model.name for name, model in models.items() if model.name != name})
-        name, begun = next_recheck(self.path, of, "".join(f" with {other}" for other in others))
-        requests = stored_requests(self.path, of, max(calls, begun), sources_of(self.path, given))
+        requests = stored_requests(self.path, of, calls, sources_of(self.path, given))
         asked = {who.model for who in requests.by_speaker}
         if unknown := sorted({*only, *models} - asked):
             raise StudyError(
@@ -199,7 +191,20 @@ class Arena(run.Arena):
                 f" it has some of {', '.join(sorted(asked)) or 'no model'}"
             )
         chosen = asked & set(only) if only else asked
-        return recheck_of(name, requests, recheck_models(chosen, models, given))
+        wanted = recheck_models(chosen, models, given)
+        others = sorted({model.name for name, model in models.items() if model.name != name})
+        last, new = recheck_names(self.path, of, "".join(f" with {other}" for other in others))
+        if last is not None:
+            again = recheck_of(last, requests, wanted)
+            if goes_on(self.path, again, retry_failed=retry_failed):
+                return again
+        if retry_failed:
+            found = "there is none" if last is None else f"the last one is {last!r}"
+            raise StudyError(
+                f"no recheck of {of!r} that asks the same has a failed or an open call: {found};"
+                " give the --calls, --only and --model that it had, or leave out --retry-failed"
+            )
+        return recheck_of(new, requests, wanted)
 
     def recheck(
         self,
@@ -209,6 +214,7 @@ class Arena(run.Arena):
         models: Mapping[str, Model] = run.NOTHING,
         only: Sequence[str] = (),
         studies: Sequence[Study] = (),
+        retry_failed: bool = False,
     ) -> list[RecheckFinding]:
         """Ask stored requests again, and return of each model whether it replies as it did.
 
@@ -220,8 +226,10 @@ class Arena(run.Arena):
         """
         from analysis.reports.rechecks import recheck_findings
 
-        again = self.recheck_study(study, calls=calls, models=models, only=only, studies=studies)
-        self.run(again)
+        again = self.recheck_study(
+            study, calls=calls, models=models, only=only, studies=studies, retry_failed=retry_failed
+        )
+        self.run(again, selection=run.RunSelection(retry_failed=retry_failed))
         return recheck_findings(self.path, name_of(study), recheck=again.name, with_power=True)
 
     def _only_study(self) -> str:
@@ -274,18 +282,31 @@ def sources_of(path: Path, studies: Sequence[Study]) -> Sources:
     return Sources(protocol_of, subject_of, graders)
 
 
-def next_recheck(path: Path, study: str, others: str) -> tuple[str, int]:
-    """Return the name of the recheck to play now, and how many calls a model it has already.
+def recheck_names(path: Path, study: str, others: str) -> tuple[str | None, str]:
+    """Return the name of the last recheck of a study, None if there is none, and that of a new one.
 
-    It is the last one if that is not through or of today, else a new one, named by the day.
-    `others` stands behind the day, and names models that are asked in place of those of the study.
+    Names have the day, and a number from the second of a day on.  `others` stands behind these, and
+    names models that are asked in place of those of the study.
     """
-    today = f"{study} rechecked {utc_now():%Y-%m-%d}{others}"
-    name_of_any = re.compile(rf"{re.escape(study)} rechecked \d{{4}}-\d\d-\d\d{re.escape(others)}")
-    for name, begun, is_open in select_rows(path, RECHECKS, [f"{study} rechecked "]).rows:
-        if name_of_any.fullmatch(str(name)) and (is_open or name == today):
-            return str(name), int(begun)
-    return today, 0
+    begin, day = f"{study} rechecked ", f"{utc_now():%Y-%m-%d}"
+    form = re.compile(rf"{re.escape(begin)}(\d{{4}}-\d\d-\d\d)(?: \((\d+)\))?{re.escape(others)}")
+    rows = select_rows(path, RECHECKS, [begin]).rows
+    found = [named for (name,) in rows if (named := form.fullmatch(str(name)))]
+    number = 1 + max((int(each[2] or 1) for each in found if each[1] == day), default=0)
+    new = f"{begin}{day}{f' ({number})' if number > 1 else ''}{others}"
+    return (found[0][0] if found else None), new
+
+
+def goes_on(path: Path, recheck: Study, *, retry_failed: bool) -> bool:
+    """Return whether a stored recheck has this very plan, and calls of it are still to be played.
+
+    With `retry_failed` failed calls are too.
+    """
+    all_plays = plays(recheck)
+    state = load_study_state(path, recheck.name)
+    if is_other_plan(all_plays, state):
+        return False
+    return bool(run.select_plays(all_plays, state, run.RunSelection(retry_failed=retry_failed)))
 
 
 def recheck_models(

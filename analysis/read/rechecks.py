@@ -38,6 +38,7 @@ REPLIES = f"""
     where $study is null or o.study = $study
     order by o.study, os.model, a.recheck, a.source, a.episode
 """
+MINUTE = "%Y-%m-%d %H:%M"
 SOME = "select exists (from plays where protocol = 'recheck')"
 
 
@@ -69,7 +70,7 @@ class Recheck:
 
 
 def read_rechecks(path: Path, study: str | None = None) -> list[Recheck]:
-    """Return the rechecks of a study, or of all, by study and model, the first ones first."""
+    """Return the rechecks of a study, or of all, by study and in order of time."""
     with open_live(path, ("plays", "turns", "seats", "subjects", "measures")) as con:
         if not (some := con.execute(SOME).fetchone()) or not some[0]:
             return []
@@ -83,10 +84,15 @@ def read_rechecks(path: Path, study: str | None = None) -> list[Recheck]:
         old[key][source] = RecheckedReply(prompt, *fields[:5])
         new[key].append(RecheckedReply(prompt, *fields[5:]))
     found = [Recheck(*key, tuple(old[key].values()), tuple(new[key])) for key in new]
-    return sorted(found, key=lambda each: (each.study, each.model, last_at(each.new) or ""))
+    return sorted(found, key=lambda each: (each.study, last_at(each.new), each.recheck, each.model))
 
 
-def last_at(replies: Iterable[RecheckedReply]) -> str | None:
-    """Return the day of the last of these replies, such as 2026-11-27; None if unknown."""
-    days = [reply.at for reply in replies if reply.at is not None]
-    return f"{max(days):%Y-%m-%d}" if days else None
+def last_at(replies: Iterable[RecheckedReply]) -> datetime:
+    """Return when the last of these replies came; the first of all times if that is unknown."""
+    return max((reply.at for reply in replies if reply.at is not None), default=datetime.min)
+
+
+def first_and_last_at(replies: Iterable[RecheckedReply]) -> tuple[str, str] | None:
+    """Return when the first and the last of these came, such as 2026-11-27 09:41; None: unknown."""
+    times = [reply.at for reply in replies if reply.at is not None]
+    return (f"{min(times):{MINUTE}}", f"{max(times):{MINUTE}}") if times else None

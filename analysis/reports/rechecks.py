@@ -7,6 +7,7 @@ recheck.  That nothing was found says little after few calls, so that the power 
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -16,7 +17,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.read.rechecks import Recheck, RecheckedReply, last_at, read_rechecks
+from analysis.read.rechecks import (
+    Recheck,
+    RecheckedReply,
+    first_and_last_at,
+    last_at,
+    read_rechecks,
+)
 from analysis.statistics.clustered import Array, Codes
 from analysis.statistics.multiplicity import holm
 from analysis.statistics.same_distribution import (
@@ -32,23 +39,25 @@ from arena.text import pluralize, printable
 # every other such count would be above.
 ALPHA = 0.03
 ENOUGH_POWER = 0.8
-MOST_NAMED = 3
+UNKNOWN = "an unknown time"
 
 
 @dataclass(frozen=True, slots=True)
 class RecheckFinding:
     """What one recheck says of one model.  `p` of replies and ratings are adjusted; nan: no test.
 
-    `since` is the last day on which it was known as it was: of its stored replies, or of a recheck
-    that had found nothing.  `power` in [0, 1] is how often so many calls would find a model that
-    puts another word for one in ten (NOISE); None: not computed, or a change was found.
+    `first_at` and `last_at` are the minutes, in UTC, of its first and last reply.  `since` is when
+    it was last known as it was: at its stored replies, or at a recheck that had found nothing.
+    `power` in [0, 1] is how often so many calls would find a model that puts another word for one
+    in ten (NOISE); None: not computed, or a change was found.
     """
 
     study: str
     model: str
     asked_model: str
     recheck: str
-    date: str
+    first_at: str
+    last_at: str
     since: str
     calls: int
     prompts: int
@@ -58,6 +67,19 @@ class RecheckFinding:
     served_before: tuple[str, ...]
     served_now: tuple[str, ...]
     power: float | None = None
+
+    @property
+    def date(self) -> str:
+        """Return the day of its last reply."""
+        return self.last_at[:10] if self.last_at != UNKNOWN else UNKNOWN
+
+    @property
+    def asked_at(self) -> str:
+        """Return from when to when it was asked, such as 2026-11-27 09:41 to 09:43 UTC."""
+        if self.first_at == self.last_at:
+            return f"{self.last_at} UTC" if self.last_at != UNKNOWN else UNKNOWN
+        same_day = self.first_at[:10] == self.last_at[:10]
+        return f"{self.first_at} to {self.last_at[11:] if same_day else self.last_at} UTC"
 
     @property
     def p(self) -> float:
@@ -94,7 +116,7 @@ def recheck_findings(
     by_date = [
         list(some) for _, some in groupby(rechecks, key=lambda each: (each.study, each.recheck))
     ]
-    by_date.sort(key=lambda some: (some[0].study, max(last_at(each.new) or "" for each in some)))
+    by_date.sort(key=lambda some: (some[0].study, max(last_at(each.new) for each in some)))
     for some in by_date:
         wants_power = with_power and recheck in (None, some[0].recheck)
         findings += findings_of(some, findings, wants_power)
@@ -128,7 +150,7 @@ def findings_of(
             each.model,
             each.asked_model,
             each.recheck,
-            last_at(each.new) or "an unknown day",
+            *(first_and_last_at(each.new) or (UNKNOWN, UNKNOWN)),
             held_until(each, earlier),
             len(each.new),
             len({reply.prompt for reply in each.new}),
@@ -152,16 +174,16 @@ def sample_of(recheck: Recheck) -> tuple[list[str], Array, Codes, NDArray[np.boo
 
 
 def held_until(recheck: Recheck, earlier: Sequence[RecheckFinding]) -> str:
-    """Return the last day on which the model was known to be as in its stored replies."""
-    days = [last_at(recheck.old) or "an unknown day"]
-    days += [
-        each.date
+    """Return when the model was last known to be as in its stored replies."""
+    times = [(first_and_last_at(recheck.old) or (UNKNOWN, UNKNOWN))[1]]
+    times += [
+        each.last_at
         for each in earlier
         if (each.study, each.model, each.asked_model)
         == (recheck.study, recheck.model, recheck.asked_model)
         and not each.changed
     ]
-    return days[-1]
+    return times[-1]
 
 
 def servings(replies: Sequence[RecheckedReply]) -> tuple[str, ...]:
@@ -184,14 +206,18 @@ def describe_finding(finding: RecheckFinding) -> str:
         name = f"{finding.asked_model}, asked in place of {finding.model},"
     calls = f"{pluralize(finding.calls, 'call')}, {pluralize(finding.prompts, 'prompt')}"
     p = "no prompt with replies of both times" if isnan(finding.p) else f"p = {finding.p:.2g}"
-    found = f"{printable(name)} was rechecked on {finding.date} ({calls}; {p})"
+    found = f"{printable(name)} was rechecked on {finding.asked_at} ({calls}; {p})"
     verdict = finding.verdict
     if verdict == "changed":
-        return f"{found}: it has changed since {finding.since}"
+        return f"{found}: it has changed since {finding.since} UTC"
     if verdict == "nothing found":
-        return f"{found}: no change was found"
+        study = shlex.quote(finding.study)
+        return (
+            f"{found}: no change was found; whether so few calls would have found one:"
+            f" arena recheck {study} --show"
+        )
     noise = f"in which one word in {1 / NOISE:.0f} is another"
     share = f"so many calls find a model {noise} in {100 * (finding.power or 0):.0f}% of cases"
     if verdict == "held":
-        return f"{found}: it held on {finding.date}; {share}"
+        return f"{found}: it held; {share}"
     return f"{found}: too few calls to tell; {share}"

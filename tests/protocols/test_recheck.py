@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import agents
 from agents.scripted import scripted_model
 from analysis.reports.rechecks import ALPHA, describe_finding, recheck_findings
 from arena.arena import Arena
+from arena.cli.commands.recheck import describe_failures
 from arena.cli.main import main
-from arena.errors import StudyError
+from arena.errors import RefusedError, StudyError
+from arena.play.run import RunSelection
+from arena.studies.motions import MOTIONS
 from arena.studies.study import Arm, Study
 from arena.tournaments.stored_requests import StoredRequest
 from arena.types import Agent, Message, Request, Role, Subject, Turn
 from protocols import laws
+from protocols.debate import PRESETS, debate
 from protocols.recheck import recheck
 from tests.fake_agents import talk
+from tests.fake_server import chat_server
 
 WORDS = (
     *("alpha", "beta", "gamma", "delta", "epsilon", "zeta"),
@@ -69,7 +77,7 @@ def arena(played: tuple[Path, list[Request]], tmp_path: Path) -> Arena:
 
 
 @pytest.mark.slow
-def test_the_same_messages_are_asked_with_new_seeds_and_a_second_time_nothing(
+def test_the_same_messages_are_asked_with_new_seeds_each_time(
     arena: Arena, played: tuple[Path, list[Request]]
 ) -> None:
     again: list[Request] = []
@@ -88,19 +96,84 @@ def test_the_same_messages_are_asked_with_new_seeds_and_a_second_time_nothing(
         "select t.* from turns t join plays p using (episode) where p.study = 'talks' order by all"
     )
     assert arena.sql(mine).rows == before
-    # Fewer calls ask nothing more, more calls only the others; then prompts come again.
-    for calls, asked in ((5, 10), (20, 20), (48, 48)):
-        arena.run(
-            arena.recheck_study(study, calls=calls, models={"scripted/echo": model}),
-            watch=lambda stats: None,
-        )
-        assert len(again) == asked
+    # Another one asks anew, as many as it is told to; then prompts come again.
+    assert len(arena.recheck(study, calls=48, models={"scripted/echo": model})) == 1
+    assert len(again) == 10 + 48
     # Both sides of a debate against itself open with the same prompt: two stored replies.
-    assert len({request.messages for request in again}) == 24
+    assert len({request.messages for request in again[10:]}) == 24
+    assert len({request.seed for request in again}) == 58
     assert not len(arena.sql("from leftovers"))
-    assert [each.recheck for each in recheck_findings(arena.path)] == [found.recheck]
+    first, second = recheck_findings(arena.path)
+    assert (first.recheck, second.recheck) == (found.recheck, f"{found.recheck} (2)")
+    assert (first.calls, second.calls) == (10, 48)
     sources = arena.sql("select source from subjects where text like 'stored request%'").rows
-    assert (len(set(sources)), len(sources)) == (32, 48)
+    assert len(set(sources)) == 32
+
+
+@pytest.mark.slow
+def test_one_that_is_not_through_goes_on_and_its_failed_calls_are_played_again_if_asked(
+    arena: Arena, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = debates(speaker())
+    refused = [True]
+
+    def refuses(request: Request) -> str:
+        if refused:
+            raise RefusedError("not today")
+        return speaker()(request)
+
+    model = scripted_model(refuses, name="echo")
+
+    def recheck_of(**given: Any) -> Study:
+        return arena.recheck_study(study, models={"scripted/echo": model}, **given)
+
+    first = recheck_of(calls=4)
+    arena.run(first, selection=RunSelection(limit=2), watch=lambda stats: None)
+    assert recheck_of(calls=4).name == first.name
+    assert recheck_of(calls=5).name == f"{first.name} (2)"
+    arena.run(first, watch=lambda stats: None)
+    # All have failed: another one, unless they are to be played again.
+    assert recheck_of(calls=4).name == f"{first.name} (2)"
+    assert recheck_of(calls=4, retry_failed=True).name == first.name
+    with pytest.raises(StudyError, match="has a failed or an open call: the last one is 'talks r"):
+        recheck_of(calls=5, retry_failed=True)
+    said = describe_failures(arena.path, first.name, 4)
+    assert "4 calls failed, 4 of them with Refused: not today; to play them again" in said
+    refused.clear()
+    (found,) = arena.recheck(study, calls=4, models={"scripted/echo": model}, retry_failed=True)
+    assert (found.recheck, found.calls) == (first.name, 4)
+    with pytest.raises(StudyError, match="leave out --retry-failed"):
+        recheck_of(calls=4, retry_failed=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [{}, {"form": "chat"}, {"replies": "schema"}])
+def test_a_server_that_continues_no_prefill_is_asked_what_it_was_asked(
+    tmp_path: Path, options: dict[str, str]
+) -> None:
+    reply = {"thoughts": "Hm.", "speech": "It stands.", "rating": 60}
+    tags = "".join(f"<{name}>{value}</{name}>" for name, value in reply.items())
+
+    async def play() -> None:
+        is_schema = options.get("replies") == "schema"
+        async with chat_server(lambda body: json.dumps(reply) if is_schema else tags) as server:
+            one = Agent("one", agents.model(f"http/one@{server.url}"))
+            lineup = {"proposition": one, "opposition": one}
+            arm = Arm("only", debate, [lineup], {**PRESETS["self"], **options})
+            arena = Arena(tmp_path / "a.duckdb")
+            await arena.play(Study("served", [arm], MOTIONS[:1]))
+            before = len(server.requests)
+            again = arena.recheck_study("served", calls=6, models={"http/one": one.model})
+            summary = await arena.play(again)
+            assert (summary.done, summary.failed) == (6, 0)
+            asked, stored = (
+                [each.body["messages"] for each in some]
+                for some in (server.requests[before:], server.requests[:before])
+            )
+            assert len(asked) == 6
+            assert all(messages in stored for messages in asked)
+
+    asyncio.run(play())
 
 
 @pytest.mark.parametrize("roles", [("user",), ("user", "assistant", "user")])
@@ -173,7 +246,7 @@ def test_the_command_estimates_asks_and_shows(
     assert main(["recheck", str(file), "--calls", "6", "--dry-run", *db]) == 0
     assert "6 episodes to play, 6 calls" in capsys.readouterr().out
     assert main(["recheck", str(file), "--show", *db]) == 0
-    assert "has not been rechecked" in capsys.readouterr().out
+    assert "talks has not been rechecked: nothing was asked" in capsys.readouterr().out
     assert main(["recheck", str(file), "--calls", "6", "--json", *db]) == 0
     (found,) = json.loads(capsys.readouterr().out)
     assert (found["model"], found["calls"], found["finding"]) == (
@@ -181,7 +254,8 @@ def test_the_command_estimates_asks_and_shows(
         6,
         "too few calls",
     )
-    assert main(["recheck", "talks", "--show", *db]) == 0
-    assert "was rechecked on" in capsys.readouterr().out
+    assert main(["recheck", "talks", "--show", "--json", *db]) == 0
+    # The same words and the same power as when it was asked.
+    assert json.loads(capsys.readouterr().out) == [found]
     assert main(["recheck", str(file), "--cache", *db]) == 2
     assert "leave out --cache" in capsys.readouterr().err

@@ -14,17 +14,23 @@ from arena.cli.commands.hooks import add_hooks, hooks_of
 from arena.cli.commands.play import add_costs, add_limits
 from arena.cli.terminal import print_estimate, print_table
 from arena.errors import StudyError
-from arena.text import printable
+from arena.text import pluralize, printable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from analysis.reports.rechecks import RecheckFinding
     from arena.arena import Arena
     from arena.types import Model
 
 COLUMNS = (
-    *("model", "date", "calls", "prompts", "p_replies", "p_ratings", "power", "finding"),
+    *("model", "asked_at", "calls", "prompts", "p_replies", "p_ratings", "power", "finding"),
     *("served_before", "served_now"),
 )
+
+FAILURES = """
+    select error_kind, error, count(*) from episodes where study = ? and status = 'failed'
+    group by all order by count(*) desc, error"""
 
 
 def add(command: Command) -> None:
@@ -50,6 +56,8 @@ def add(command: Command) -> None:
     recheck.add_argument("--study", metavar="NAME", help="of a file with several, this study")
     argument = "an argument of the file's study function; repeatable"
     add_repeatable(recheck, "-o", "--option", metavar="KEY=VALUE", help=argument)
+    failed = "play the failed calls of the last recheck again, and do not begin another"
+    add_flag(recheck, "--retry-failed", failed)
     show = "ask nothing: show what all rechecks of the study have found"
     add_flag(recheck, "--show", show)
     add_flag(recheck, "--json", "print the findings as JSON")
@@ -62,6 +70,7 @@ def run_recheck(options: argparse.Namespace) -> int:
     """Run `arena recheck`: ask again, or estimate that, and print what was found."""
     from analysis.reports.rechecks import recheck_findings
     from arena.cli.commands.reread import chosen_studies
+    from arena.play.run import RunSelection
 
     # Models read their keys when the study file creates them.
     if options.keys is not None:
@@ -75,7 +84,7 @@ def run_recheck(options: argparse.Namespace) -> int:
             f"name one study to recheck: --study with one of {', '.join(names) or 'none'}"
         )
     if options.show:
-        print_findings(recheck_findings(options.db, names[0]), options, names[0])
+        print_findings(recheck_findings(options.db, names[0], with_power=True), options, names[0])
         return 0
     arena = arena_of(options)
     again = arena.recheck_study(
@@ -84,16 +93,20 @@ def run_recheck(options: argparse.Namespace) -> int:
         models=dict(map(given_model, options.model)),
         only=options.only,
         studies=studies,
+        retry_failed=options.retry_failed,
     )
+    selection = RunSelection(retry_failed=options.retry_failed)
     if options.dry_run:
-        estimate = arena.dry_run(again, reply_tokens=options.reply_tokens)
+        estimate = arena.dry_run(again, selection=selection, reply_tokens=options.reply_tokens)
         print_estimate(again.name, estimate, options.reply_tokens)
         return 0
-    summary = arena.run(again)
+    summary = arena.run(again, selection=selection)
     if not options.json:
         print(summary)
     findings = recheck_findings(options.db, names[0], recheck=again.name, with_power=True)
-    print_findings(findings, options, names[0])
+    print_findings(findings, options, names[0], asked=again.name)
+    if summary.failed and not options.json:
+        print(describe_failures(options.db, again.name, summary.failed))
     return 3 if summary.stopped else 1 if summary.failed else 0
 
 
@@ -128,8 +141,29 @@ def given_model(text: str) -> tuple[str, Model]:
     return name, agents.model(reference)
 
 
-def print_findings(findings: list[RecheckFinding], options: argparse.Namespace, study: str) -> None:
-    """Print findings as JSON, or as a table and a sentence for each."""
+def describe_failures(path: Path, recheck: str, failed: int) -> str:
+    """Say why calls of a recheck failed, the most frequent reason first, and how to go on."""
+    from arena.store.database import select_rows
+
+    (kind, error, count), *others = select_rows(path, FAILURES, [recheck]).rows
+    more = f", and {pluralize(len(others), 'other reason')}" if others else ""
+    return printable(
+        f"{recheck}: {pluralize(failed, 'call')} failed, {count} of them with {kind}: {error}"
+        f"{more}; to play them again when that is mended: the same command with --retry-failed"
+    )
+
+
+def print_findings(
+    findings: list[RecheckFinding],
+    options: argparse.Namespace,
+    study: str,
+    *,
+    asked: str | None = None,
+) -> None:
+    """Print findings as JSON, or as a table and a sentence for each.
+
+    `asked` is the recheck that has just been played.
+    """
     from analysis.reports.rechecks import describe_finding
     from arena.store.result import QueryResult
 
@@ -138,7 +172,8 @@ def print_findings(findings: list[RecheckFinding], options: argparse.Namespace, 
         print(json.dumps([dict(zip(COLUMNS, row, strict=True)) for row in rows], indent=1))
         return
     if not rows:
-        print(printable(f"{study} has not been rechecked; nothing was asked"))
+        ending = "nothing was asked" if asked is None else f"{asked} has no reply"
+        print(printable(f"{study} has not been rechecked: {ending}"))
         return
     print_table(QueryResult(COLUMNS[:-2], tuple(row[:-2] for row in rows)))
     for finding in findings:
@@ -158,7 +193,7 @@ def finding_row(finding: RecheckFinding) -> tuple[object, ...]:
     numbers = (finding.p_replies, finding.p_ratings)
     p_values = [None if math.isnan(p) else round(p, 4) for p in numbers]
     return (
-        *(finding.model, finding.date, finding.calls, finding.prompts, *p_values),
+        *(finding.model, finding.asked_at, finding.calls, finding.prompts, *p_values),
         *(finding.power, finding.verdict),
         *("; ".join(finding.served_before) or None, "; ".join(finding.served_now) or None),
     )
