@@ -149,6 +149,11 @@ def pluralize(count: int, singular: str, plural: str | None = None) -> str:
     return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
 
 
+def join_words(words: Sequence[str]) -> str:
+    """Return words as a list in a sentence: "a", "a and b", "a, b and c"."""
+    return " and ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)
+
+
 def describe_cost(usd: float | None, unpriced: int) -> str:
     """Return the known dollars of calls, and how many calls are of unknown cost beside them."""
     # Refused calls cost nothing: their zero says nothing about the others.

@@ -21,7 +21,8 @@ from agents.providers.completions import chat_messages, read_reply
 from agents.providers.faults import read_fault, too_long_error
 from agents.providers.http_batches import http_batches
 from agents.providers.http_server import HttpServer, HttpServers
-from arena.errors import RefusedError, StudyError, UnreachableError
+from arena.calls.absences import Absence
+from arena.errors import ModelError, RefusedError, StudyError, UnreachableError
 from arena.types import Reply, Request, Sampling
 
 
@@ -85,6 +86,11 @@ class HttpModel(ApiModel):
         # A server with several addresses keeps batches at the first.
         self.batches = http_batches(self, self._servers.all[0])
 
+    @property
+    def absences(self) -> tuple[Absence, ...]:
+        """Return the latest absence of each of several addresses that was ever found gone."""
+        return self._servers.absences
+
     def __repr__(self) -> str:
         return f"<{self.name} at {self._servers.shown}>"
 
@@ -122,11 +128,13 @@ class HttpModel(ApiModel):
             server = self._servers.choose(request.place.episode, tried)
             try:
                 reply = await self.ask(server, request)
-            except UnreachableError as error:
-                error.server = self._servers.shown
-                if not error.server_down:
+            except ModelError as error:
+                if not isinstance(error, UnreachableError) or not error.server_down:
+                    if error.http_status is not None:
+                        server.note_answer()
                     raise
-                server.note_gone()
+                error.server = self._servers.shown
+                self._servers.note_gone(server)
                 tried.append(server)
                 if len(tried) == len(self._servers.all):
                     raise

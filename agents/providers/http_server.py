@@ -1,8 +1,8 @@
 """Send requests to one address over aiohttp, and choose among several of one model.
 
 Each episode stays at its address, where its prompts are cached; a new one goes where the fewest
-calls are in flight.  An address that is gone is asked again after growing waits, by a call that
-goes elsewhere if it is still gone; others take over its episodes meanwhile.
+calls are in flight.  An address that is gone is asked again after 1, 2, 4, 8 s and then every 10 s,
+by a call that goes elsewhere if it is still gone; others take over its episodes meanwhile.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from urllib.parse import SplitResult
 import aiohttp
 
 from agents.providers import addresses, wire
+from arena.calls.absences import Absence
 from arena.errors import BadReplyError, ModelError, StudyError, UnreachableError
+from arena.text import join_words
 
 FIRST_WAIT_S = 1.0
-LONGEST_WAIT_S = 60.0
+LONGEST_WAIT_S = 10.0
 # A host that is switched off answers nothing: whoever can go elsewhere need not wait long for it.
 PROBE_CONNECT_S = 3.0
 # The status, the headers and the body of an answer.
@@ -60,6 +62,9 @@ class HttpServer:
         # Since it was last found gone: the wait before it is asked again, and the end of the wait.
         self.away_s: float | None = None
         self.ask_again_at = 0.0
+        self.probing = False
+        # The latest time in which it was gone, while others were there or not.
+        self.absence: Absence | None = None
         self._timeout = aiohttp.ClientTimeout(
             total=timeout_s, connect=min(wire.CONNECT_S, timeout_s)
         )
@@ -70,11 +75,25 @@ class HttpServer:
 
     def note_answer(self) -> None:
         """Note that it has answered."""
+        if self.away_s is not None and self.absence is not None:
+            self.absence.end()
         self.away_s = None
+        self.probing = False
 
-    def note_gone(self) -> None:
-        """Note that it was not there; each time it is left alone for twice as long."""
-        self.away_s = FIRST_WAIT_S if self.away_s is None else min(2 * self.away_s, LONGEST_WAIT_S)
+    def note_gone(self, addresses: Sequence[str]) -> None:
+        """Note that it, one of these addresses, was not there.
+
+        Each time that it was asked whether it is back, it is left alone for twice as long.
+        """
+        if self.away_s is None:
+            self.away_s = FIRST_WAIT_S
+            self.absence = Absence(self.shown, tuple(addresses))
+        elif self.probing:
+            self.away_s = min(2 * self.away_s, LONGEST_WAIT_S)
+        else:
+            # A call that was on its way when it died, or one that found all addresses gone.
+            return
+        self.probing = False
         self.ask_again_at = time.monotonic() + self.away_s
 
     def _session(self) -> aiohttp.ClientSession:
@@ -209,7 +228,18 @@ class HttpServers:
     @property
     def shown(self) -> str:
         """Return the addresses as users know them, without paths."""
-        return ", ".join(server.shown for server in self.all)
+        return join_words([server.shown for server in self.all])
+
+    @property
+    def absences(self) -> tuple[Absence, ...]:
+        """Return the latest absence of each address that was ever found gone."""
+        if len(self.all) == 1:
+            return ()
+        return tuple(server.absence for server in self.all if server.absence is not None)
+
+    def note_gone(self, server: HttpServer) -> None:
+        """Note that one of them was not there."""
+        server.note_gone([each.shown for each in self.all])
 
     def choose(self, episode: str, tried: Collection[HttpServer] = ()) -> HttpServer:
         """Return the server to ask next for an episode, not one of those that were `tried`."""
@@ -222,6 +252,7 @@ class HttpServers:
         if due:
             # This call is the probe; no other one asks until it has ended, or for a while.
             due[0].ask_again_at = now + PROBE_CONNECT_S
+            due[0].probing = True
             return due[0]
         own = self._of_episode.get(episode)
         if own is None or own not in (there or left):

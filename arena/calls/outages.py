@@ -16,9 +16,10 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from arena.calls.absences import Absences, absences_of, time_of_day
 from arena.calls.secrets import without_secrets
 from arena.errors import ModelStoppedError, UnreachableError
-from arena.text import printable
+from arena.text import join_words, printable
 from arena.types import Model
 
 DEFAULT_WAIT_S = 600.0
@@ -30,20 +31,26 @@ LONGEST_PROBE_S = 30.0
 class Outage:
     """A server that is gone.
 
-    `server` is its address, or else the name of the model; `why` is the latest fault.  `began` and
-    `next_probe_at` are monotonic seconds, `since` is the time of day.  Who holds `turn` asks;
-    meanwhile it is `probing`.
+    `server` is its address, or all of them (`several`), or else the name of the model; `why` is the
+    latest fault.  `began` and `next_probe_at` are monotonic seconds, `since` is the time of day.
+    Who holds `turn` asks; meanwhile it is `probing`.
     """
 
     model: str
     server: str
     why: str
+    several: bool = False
     began: float = field(default_factory=time.monotonic)
-    since: str = field(default_factory=lambda: time.strftime("%H:%M:%S"))
+    since: str = field(default_factory=time_of_day)
     probe_s: float = field(default_factory=lambda: FIRST_PROBE_S)
     next_probe_at: float = 0.0
     probing: bool = False
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def gone_from(self) -> str:
+        """Return the beginning of a sentence about it, once it is over."""
+        return f"{self.server} {'were' if self.several else 'was'} gone from {self.since}"
 
 
 class Outages:
@@ -60,6 +67,8 @@ class Outages:
     ) -> None:
         self.wait_s = wait_s
         self.notes: list[str] = []
+        self.absences = Absences(self.notes)
+        self._past: list[str] = []
         self._refused = refused
         self._on_wait = on_wait
         # By the model's object: two may have one name and different servers.
@@ -89,11 +98,13 @@ class Outages:
         outage = self._outages.get(id(model))
         why = printable(without_secrets(str(error)))
         if outage is None:
-            outage = Outage(model.name, error.server or model.name, why)
+            several = sum(each.ended is None for each in absences_of(model)) > 1
+            outage = Outage(model.name, error.server or model.name, why, several)
             self._outages[id(model)] = outage
             self.notes.append(
-                f"{outage.server} is gone since {outage.since} ({why}): the calls of {model.name}"
-                f" wait until it is back, for {self.longest_s:g} s at most (--server-wait);"
+                f"{outage.server} {'are' if several else 'is'} gone since {outage.since} ({why}):"
+                f" the calls of {model.name} wait until {'one' if several else 'it'} is back, for"
+                f" {self.longest_s:g} s at most (--server-wait);"
                 " Ctrl-C ends the run at once, and loses nothing"
             )
             outage.next_probe_at = outage.began + outage.probe_s
@@ -106,16 +117,29 @@ class Outages:
         outage.why = why
         if now >= outage.began + self.longest_s:
             self._refused[model.name] = (
-                f"{model.name} is asked nothing more, since {outage.server} was gone from"
-                f" {outage.since} for {self.longest_s:g} s (--server-wait): {why}"
+                f"{model.name} is asked nothing more, since {outage.gone_from} for"
+                f" {self.longest_s:g} s (--server-wait): {why}"
             )
 
     def note_answer(self, model: Model) -> None:
         """Note that a model's server has answered, if only with an error."""
         outage = self._outages.pop(id(model), None) if self._outages else None
+        absences = absences_of(model)
         if outage is not None:
             away_s = time.monotonic() - outage.began
-            self.notes.append(f"{outage.server} is back after {away_s:.0f} s")
+            back = self.absences.end_together(absences, outage.began) or [outage.server]
+            are = "are" if len(back) > 1 else "is"
+            self.notes.append(f"{join_words(back)} {are} back after {away_s:.0f} s")
+            self._past.append(
+                f"{outage.gone_from} to {time_of_day()}; the calls of {model.name} waited"
+            )
+        if absences:
+            self.absences.note(absences)
+
+    def sentences(self) -> Iterator[str]:
+        """Yield what was gone during the run, for its summary."""
+        yield from dict.fromkeys(self._past)
+        yield from self.absences.sentences()
 
     @asynccontextmanager
     async def wait_for_turn(

@@ -127,10 +127,11 @@ class RunStats:
 
     @property
     def alarms(self) -> tuple[str, ...]:
-        """Return sentences about models of which many turns cannot be read, or that changed."""
+        """Return sentences: servers that were gone, unreadable turns, models that changed."""
         models = [model for model, turns in self.turns_by_model.items() if turns.alarmed]
         unreadable = (self.describe_unreadable(model) for model in models)
-        return (*unreadable, *self.servings.sentences())
+        gone = self.probes.outages.sentences()
+        return (*gone, *unreadable, *self.servings.sentences())
 
     def note_turn(self, model: Model, episode: str, missing: Sequence[str]) -> None:
         """Count a turn in which this is missing, and tell of its model if too much is."""

@@ -1,18 +1,21 @@
 """Tell hooks what happens in a run (arena/events.py), out of the lines of its journal.
 
 Whatever happens is a line of the journal, so that nothing else in a run needs to know of hooks: a
-tap passes lines on, and a thread makes events of them.  A hook never slows or breaks a run.  It has
-a thread of its own; what it does not come to in time is left out, and one that fails is told
-nothing more.  Either is a warning of the run.
+tap passes lines on, and a thread makes events of them.  A hook never slows or breaks a run, nor
+another hook: each has a thread and a queue of its own.  What it does not come to in time is left
+out, and one that fails is told nothing more.  Either is a warning of the run.
 """
 
 from __future__ import annotations
 
 import inspect
 import logging
+import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,10 +44,12 @@ from arena.text import describe_cost
 LOG = logging.getLogger("arena")
 # A library says nothing unless somebody listens.
 LOG.addHandler(logging.NullHandler())
-# Lines that wait for a slow hook: about so many bytes, then they are left out.
+# Lines that wait to become events: about so many bytes, then they are left out.
 MOST_BYTES = 64 * 2**20
-# How long the end of a run waits for its hooks.
-LONGEST_S = 5.0
+# Events that wait for a slow hook, then they are left out for it.
+MOST_EVENTS = 20_000
+# How long the end of a run waits for its hooks, and then for what they do at the end.
+LONGEST_S = 2.0
 TABLES = (b'{"t":"plays"', b'{"t":"call_starts"', b'{"t":"call_ends"', b'{"t":"statuses"')
 TURNS = (b'{"t":"turns"', b'{"t":"unfinished_turns"')
 # Fields of an event that are columns of the ledger of the same name.
@@ -137,13 +142,76 @@ class EventReader:
         return self._seats.get((episode, seat), (None, "unknown"))
 
 
+class Listener:
+    """A hook with its queue and its thread: it waits for no other hook, and none waits for it."""
+
+    def __init__(self, hook: Hook, stats: RunStats) -> None:
+        self.hook = hook
+        self._stats = stats
+        self._queue: queue.Queue[Event | threading.Event | None] = queue.Queue(MOST_EVENTS)
+        self._has_failed = False
+        self._is_late = False
+        self._left_out = 0
+        self._is_closed = False
+        name = f"arena hook {hook.name}"
+        self._thread = threading.Thread(target=self._listen, name=name, daemon=True)
+        self._thread.start()
+
+    def tell(self, event: Event) -> None:
+        """Put an event into the queue, unless that is full."""
+        try:
+            self._queue.put_nowait(event if self.hook.texts else without_texts(event))
+        except queue.Full:
+            self._left_out += 1
+
+    def wait(self, until: float) -> None:
+        """Wait until the hook has come to all events, or a time.monotonic(); once too late, not."""
+        done = threading.Event()
+        if self._is_late:
+            return
+        try:
+            self._queue.put(done, timeout=max(0.0, until - time.monotonic()))
+            self._is_late = not done.wait(max(0.0, until - time.monotonic()))
+        except queue.Full:
+            self._is_late = True
+        if self._is_late or self._left_out:
+            self._left_out = 0
+            self._stats.notes.append(
+                f"the hook {self.hook.name} is slow: not every event was told to it"
+            )
+
+    def close(self) -> None:
+        """End the thread, at once or when the hook returns; what waits for it is left out."""
+        self._is_closed = True
+        with suppress(queue.Full):
+            self._queue.put_nowait(None)
+
+    def _listen(self) -> None:
+        """Call the hook with each event; not any more, with a warning, once it fails."""
+        while not self._is_closed and (told := self._queue.get()) is not None:
+            if isinstance(told, threading.Event):
+                told.set()
+            elif not self._has_failed:
+                self._call(told)
+
+    def _call(self, event: Event) -> None:
+        try:
+            self.hook.function(event)
+        except (Exception, SystemExit) as error:
+            self._has_failed = True
+            self._stats.notes.append(
+                f"the hook {self.hook.name} failed with {type(error).__name__}, and is told nothing"
+                " more; the run goes on"
+            )
+
+
 class RunEvents:
     """The hooks of one run, and the thread that makes events of lines for them."""
 
     def __init__(
         self, hooks: Sequence[Hook], study: Study, run: str, todo: Sequence[Play], stats: RunStats
     ) -> None:
-        self._hooks = list(hooks)
+        self._listeners = [Listener(hook, stats) for hook in hooks]
         self._study = study.name
         self._run = run
         self._stats = stats
@@ -155,15 +223,15 @@ class RunEvents:
         self._left_out = 0
         self._warned: set[str] = set()
         self._wake = threading.Event()
-        self._ended: StudyEnded | None = None
+        self._is_over = False
         simulated = any(agent.model.simulated for play in todo for agent in play.lineup.values())
         budget = stats.budget.limit_usd if stats.budget else None
-        self._first = StudyStarted(self._study, run, now(), len(todo), simulated, budget)
-        self._thread = threading.Thread(target=self._tell_all, name="arena hooks", daemon=True)
+        self._tell(StudyStarted(self._study, run, now(), len(todo), simulated, budget))
+        self._thread = threading.Thread(target=self._read_all, name="arena hooks", daemon=True)
         self._thread.start()
 
     def note(self, block: bytes) -> None:
-        """Take lines that were written together, unless too many wait for a slow hook."""
+        """Take lines that were written together, unless too many wait."""
         if self._bytes_taken + len(block) - self._bytes_read > MOST_BYTES:
             self._left_out += 1
             return
@@ -173,8 +241,29 @@ class RunEvents:
 
     def close(self) -> None:
         """Tell hooks of the end, and wait for them, though not for long."""
+        self._is_over = True
+        self._wake.set()
+        self._thread.join(LONGEST_S)
+        if self._thread.is_alive() or self._left_out:
+            self._stats.notes.append("hooks were not told of every event: there were too many")
+        self._wait_for_hooks()
+        # What hooks have failed at, or are slow, is told to the others before the end is.
+        self._tell_warnings()
+        self._tell(self._end())
+        self._wait_for_hooks()
+        for listener in self._listeners:
+            listener.close()
+
+    def _wait_for_hooks(self) -> None:
+        """Wait for all hooks together, not for one after the other."""
+        until = time.monotonic() + LONGEST_S
+        for listener in self._listeners:
+            listener.wait(until)
+
+    def _end(self) -> StudyEnded:
+        """Return the event of the run's end."""
         stats = self._stats
-        self._ended = StudyEnded(
+        return StudyEnded(
             self._study,
             self._run,
             now(),
@@ -188,29 +277,22 @@ class RunEvents:
             stopped=stats.stopped,
             calls_of_unknown_cost=stats.unpriced,
         )
-        self._wake.set()
-        self._thread.join(LONGEST_S)
-        if self._thread.is_alive() or self._left_out:
-            names = ", ".join(hook.name for hook in self._hooks)
-            stats.notes.append(f"hooks ({names}) are slow: not every event was told to them")
 
-    def _tell_all(self) -> None:
-        """Tell the hooks of all events until the run has ended."""
-        self._tell(self._first)
+    def _read_all(self) -> None:
+        """Tell the hooks of all events of lines until the run has ended."""
         while True:
             self._wake.wait(0.2)
             self._wake.clear()
             # Looked at before the lines: what comes later is of no use to the end.
-            ended = self._ended
+            is_over = self._is_over
             while self._blocks:
                 block = self._blocks.popleft()
                 self._bytes_read += len(block)
                 for event in self._reader.read(block.splitlines()):
                     self._tell(event)
-            self._tell_warnings()
-            if ended is not None:
-                self._tell(ended)
+            if is_over:
                 return
+            self._tell_warnings()
 
     def _tell_warnings(self) -> None:
         """Tell the hooks of new sentences for the user."""
@@ -220,16 +302,9 @@ class RunEvents:
                 self._tell(RunWarning(self._study, self._run, now(), sentence))
 
     def _tell(self, event: Event) -> None:
-        """Call each hook; one that fails is dropped, with a warning."""
-        for hook in tuple(self._hooks):
-            try:
-                hook.function(event if hook.texts else without_texts(event))
-            except (Exception, SystemExit) as error:
-                self._hooks.remove(hook)
-                self._stats.notes.append(
-                    f"the hook {hook.name} failed with {type(error).__name__}, and is told nothing"
-                    " more; the run goes on"
-                )
+        """Tell each hook of an event."""
+        for listener in self._listeners:
+            listener.tell(event)
 
 
 class TappedJournal(Journal):

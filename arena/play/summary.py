@@ -20,8 +20,8 @@ class Summary:
     cost.  `cached` replies came from earlier studies.  `expected` is the estimate before the run
     (None if all models are simulated).  `stopped` is the reason of an early end (a spent budget,
     too many unreadable turns, a model that refused its first call), and `remedies` are the ways to
-    go on then.  `alarms` are sentences about models of which many turns cannot be read, and agents
-    that a provider answered by several models.
+    go on then.  `alarms` are sentences about models of which many turns cannot be read, agents
+    that a provider answered by several models, and servers that were gone.
     `uncounted` earlier calls are in no budget, since they have neither a cost nor a worst case.
     `torn` counts journal lines that could not be read, and `damaged` those that were left out with
     --ask-damaged-again; `put_off` says why the journal is not folded yet.

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from agents import agent
 from agents.providers import http_server
 from agents.providers.http import http_model
+from agents.providers.http_server import HttpServer, HttpServers
 from arena.errors import StudyError, UnreachableError
 from arena.tournaments.study_file import load_study
 from arena.types import Request
@@ -58,6 +61,36 @@ async def test_episodes_stay_where_the_fewest_calls_are_and_move_when_it_is_gone
                 while await say("new") != "a":
                     pass
         await model.close()
+
+
+def test_only_a_probe_makes_the_next_one_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(http_server, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    servers = HttpServers([HttpServer("m", f"http://127.0.0.1:{port}", 60) for port in (1, 2)])
+    gone, there = servers.all
+    # Many calls were on their way when it died.
+    for _ in range(40):
+        servers.note_gone(gone)
+    asked = []
+    while clock[0] < 160:
+        clock[0] += 0.25
+        # Of the calls that come at one time, one asks it.
+        chosen = [servers.choose(f"{clock[0]} {number}") for number in range(5)]
+        assert chosen.count(gone) <= 1
+        assert chosen.count(there) >= 4
+        if gone in chosen:
+            asked.append(clock[0])
+            servers.note_gone(gone)
+    waits = [after - before for before, after in pairwise([100.0, *asked])]
+    assert waits == pytest.approx([1, 2, 4, 8, 10, 10, 10, 10], abs=0.3)
+    # Once it is back, new episodes begin where fewer calls are in flight, and the others stay.
+    there.in_flight = 5
+    old = [servers.choose(episode) for episode in ("x", "y")]
+    assert old == [there, there]
+    gone.note_answer()
+    assert servers.choose("new") is gone
+    assert [servers.choose(episode) for episode in ("x", "y")] == old
+    assert servers.absences[0].until is not None
 
 
 @pytest.mark.parametrize(

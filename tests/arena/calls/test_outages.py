@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from arena import Arena, Study
 from arena.calls import outages
 from arena.calls.retry import Retry
 from arena.calls.run_stats import RunStats
+from arena.errors import UnreachableError
 from arena.play.progress import describe_progress
 from tests.arena.calls.test_probes import QUICK, paid, speeches
 from tests.fake_server import ChatServer
@@ -91,6 +93,34 @@ async def test_calls_to_a_server_that_restarts_are_held_and_others_go_on(tmp_pat
     assert any(f"for http://127.0.0.1:{port} since " in line for line in seen)
     assert "is gone since" in notes[0]
     assert "is back after" in notes[1]
+
+
+async def test_probes_grow_apart_however_many_calls_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+
+    async def sleep(seconds: float) -> None:
+        clock[0] += max(seconds, 0.0)
+
+    fake = SimpleNamespace(Lock=asyncio.Lock, sleep=sleep)
+    monkeypatch.setattr(outages, "asyncio", fake)
+    monkeypatch.setattr(outages, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(outages, "FIRST_PROBE_S", 1.0)
+    monkeypatch.setattr(outages, "LONGEST_PROBE_S", 30.0)
+    gone = outages.Outages({}, lambda: None)
+    model = agent("http/any@http://127.0.0.1:1/v1,http://127.0.0.1:2/v1").model
+    error = UnreachableError("nobody there", server="a and b")
+    asked: list[float] = []
+
+    async def call(episode: str) -> None:
+        # All were on their way when the server died.
+        gone.note_gone(model, error)
+        while len(asked) < 7 and (outage := gone.of(model)):
+            async with gone.wait_for_turn(model, outage, episode):
+                asked.append(clock[0] - outage.began)
+                gone.note_gone(model, error)
+
+    await asyncio.gather(*(call(str(number)) for number in range(16)))
+    assert asked[:7] == pytest.approx([1, 3, 7, 15, 31, 61, 91])
 
 
 async def test_a_server_that_stays_away_leaves_its_episodes_open(tmp_path: Path) -> None:
