@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from analysis.read.efforts import read_efforts
 from analysis.read.labels import read_labels
 from analysis.read.prompt_caches import read_prompt_caches
+from analysis.read.reply_forms import InTags, read_in_tags
 from analysis.read.selection import ALL, Selection
 from analysis.read.verdicts import judged_studies
 from analysis.reports.ballots import VoteStandings, vote_standings
@@ -28,7 +29,7 @@ from analysis.reports.tables.debates import report_document
 from analysis.reports.tables.standings import standings_document
 from analysis.reports.terminal import print_documents
 from arena.errors import StudyError
-from arena.text import html_notes
+from arena.text import html_notes, pluralize
 
 T = TypeVar("T")
 
@@ -99,8 +100,26 @@ def debate_report(
     labelled = with_labels(path, with_spending(path, found, study, selection), study, selection)
     reports = tuple(with_registrations(path, labelled, checks, selection))
     empty = "There are no debates in this store yet."
-    documents = [with_rechecks(path, each.study, report_document(each)) for each in reports]
+    forms = read_in_tags(path, study, selection)
+    documents = [
+        with_rechecks(
+            path, each.study, with_forms(forms.get(each.study, ()), report_document(each))
+        )
+        for each in reports
+    ]
     return Report(reports, tuple(documents), empty, "arena report")
+
+
+def with_forms(rows: Sequence[InTags], document: Document) -> Document:
+    """Return the document of a study with who was asked in tags instead of by its schema."""
+    said = tuple(
+        f"{row.model} was asked in tags in {row.in_tags:,} of {pluralize(row.turns, 'turn')},"
+        " since it served no schema: another condition than by a schema."
+        for row in rows
+    )
+    if not said:
+        return document
+    return replace(document, blocks=(*document.blocks, Block("Replies by a schema", notes=said)))
 
 
 def with_rechecks(path: Path, study: str, document: Document) -> Document:
