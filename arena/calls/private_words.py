@@ -58,9 +58,11 @@ class PrivateWords:
         if not joined or key in self._harmless:
             return None
         self._add_new()
-        text = normalised(joined)
+        # Where nothing private is long enough to be looked for, the texts need not be taken apart.
+        tables = [table for table in self._tables if table.tiers]
+        text = normalised(joined) if tables else ""
         harmless = True
-        for table in self._tables:
+        for table in tables:
             for private, start in table.runs_in(text):
                 harmless = False
                 if private.author == reader:

@@ -84,9 +84,10 @@ class Disclosure:
             built = build_messages(shown, seat, self._episode, begun, is_chat=is_chat)
             for part in (built.parts, built.prefill):
                 self._check_words(seat, [piece.text for piece in part if piece.text is not None])
+            self._check_words(seat, [seat.agent.system])
             # Each of the words, and all of them joined, since each may be a piece.
             given = [*texts_in(sampling.response_schema), *texts_in(sampling.extra)]
-            for words in ((seat.agent.system,), sampling.stop, sampling.choices, given):
+            for words in filter(None, (sampling.stop, sampling.choices, given)):
                 for texts in (*([text] for text in words), words):
                     self._check_words(seat, texts)
         except LeakError as error:

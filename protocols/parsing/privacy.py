@@ -142,9 +142,17 @@ HINT_STARTS_IN_WORDS = (
     " musing deliberation reflection scratch note private confidential internal secret / inner"
     " hidden personal self invisible unseen off eyes ("
 )
-HINT_STARTS = (
+ALL_HINT_STARTS = {
     *HINT_STARTS_IN_WORDS.split(),
     *"|".join((either(PRIVATE_IN_WORDS), FOREIGN_THOUGHTS, FOREIGN_RATINGS)).split("|"),
+}
+# A longer word stands only where its beginning does.
+HINT_STARTS = tuple(
+    sorted(
+        word
+        for word in ALL_HINT_STARTS
+        if not any(word[:end] in ALL_HINT_STARTS for end in range(1, len(word)))
+    )
 )
 ASCII_HINT_STARTS = tuple(filter(str.isascii, HINT_STARTS))
 WINDOW = 100
