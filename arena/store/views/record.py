@@ -16,6 +16,8 @@ KNOWN_TOKENS = (
     "case when count(*) filter (c.status = 'ok' and c.{0} is null) = 0"
     " then coalesce(sum(c.{0}), 0) end as {0}"
 )
+# Refused calls cost nothing: their zero says nothing about calls of unknown cost beside them.
+KNOWN_USD = "if(count(*) = count(cost_usd), sum(cost_usd), nullif(sum(cost_usd), 0)) as cost_usd"
 
 RECORD: dict[str, View] = {
     "cost_per_episode": View(

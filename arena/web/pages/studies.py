@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from arena.store.views.record import KNOWN_USD
 from arena.web.site import Page, PageContent, Query, Row, Site
 
 # The view `cost` also joins every call with its turn's phase, which takes seconds in a large store.
-STUDIES = """
+STUDIES = f"""
     with played as (
         select study, count(*) as n, count(*) filter (status = 'done') as done,
                count(*) filter (status = 'failed') as failed, max(ended_at) as last_end
@@ -17,7 +18,7 @@ STUDIES = """
         select study, arg_max(planned, started_at) as planned, max(started_at) as last_run
         from runs group by study),
     spent as (
-        select study, count(*) as calls, sum(cost_usd) as cost_usd,
+        select study, count(*) as calls, {KNOWN_USD},
                count(*) filter (cost_usd is null) as unknown_cost
         from call_ends join plays using (episode) group by study)
     select study, simulated, origin, created_at, coalesce(done, 0) as done,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from arena.errors import StudyError
 from arena.store.migrations import quote_sql
+from arena.store.views.record import KNOWN_USD
 from arena.web.pages.figure import filters
 from arena.web.site import PER_PAGE, Ask, Page, PageContent, Query, Row, Site, page_number
 
@@ -38,8 +39,8 @@ FACTS = """
 """
 PLANNED = "select arg_max(planned, started_at) as planned from runs where study = $study"
 # The view `cost` also joins every call with its turn's phase, which takes seconds in a large store.
-COST = """
-    select sum(cost_usd) as cost_usd, count(*) as calls,
+COST = f"""
+    select {KNOWN_USD}, count(*) as calls,
            count(*) filter (cost_usd is null) as unknown
     from call_ends join plays using (episode) where study = $study
 """

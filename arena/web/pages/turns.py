@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from arena.errors import StudyError
+from arena.store.views.record import KNOWN_USD
 from arena.types import NOT_ASKED
 from arena.web.pages.images import images_of
 from arena.web.pages.texts import Text, room_for_each, size_of, text_of
@@ -71,9 +72,9 @@ READS = """
         and (face <> 'verbatim' or (seat, step) in (
             select (seat, step) from turns where roles is not null and episode in ($episodes)))
 """
-CALLS = """
+CALLS = f"""
     select episode as of, count(*) as calls, sum(tokens_in)::bigint as tokens_in,
-           sum(tokens_out)::bigint as tokens_out, sum(cost_usd) as cost_usd,
+           sum(tokens_out)::bigint as tokens_out, {KNOWN_USD},
            count(*) filter (cost_usd is null) as unknown_cost
     from call_ends where episode in ($episodes) group by episode
 """

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from arena import Arena, Arm, Price, Sampling, Study, Subject
 from arena.calls.budget import Budget
 from arena.calls.retry import Retry
 from arena.errors import BudgetSpentError, ModelError, StudyError
+from arena.store.views.record import KNOWN_USD
 from arena.text import describe_cost
 from arena.types import Agent, Reply, Request
 from tests.fake_agents import agent, by_seed, study
@@ -139,6 +141,9 @@ def test_calls_that_cost_nothing_do_not_make_unknown_cost_a_zero() -> None:
     assert describe_cost(0.0, 12) == describe_cost(None, 12) == "cost unknown"
     assert describe_cost(0.0, 0) == "$0.0000"
     assert describe_cost(0.5, 1) == "$0.5000 and 1 call of unknown cost"
+    for costs, known in (("0.0), (null", None), ("0.0", 0.0), ("null", None), ("0.5), (null", 0.5)):
+        sql = f"select {KNOWN_USD} from (values ({costs})) calls(cost_usd)"
+        assert duckdb.sql(sql).fetchall() == [(known,)]
 
 
 def test_an_unknown_price_or_an_unbounded_reply_is_an_error_before_anything_starts(
