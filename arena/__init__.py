@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from arena.calls.rate_limits import Limit
     from arena.calls.retry import Retry
     from arena.errors import ArenaError
+    from arena.events import Hook
     from arena.images import Image, read_image
     from arena.play.episode import Episode
     from arena.play.prompt import chat, notes, own, rated, spoken, verbatim
@@ -61,6 +62,7 @@ _HOME = {
     "Retry": "arena.calls.retry",
     "Episode": "arena.play.episode",
     "CostEstimate": "arena.calls.estimate",
+    "Hook": "arena.events",
     "Limit": "arena.calls.rate_limits",
     "Price": "arena.types",
     "notes": "arena.play.prompt",
@@ -102,6 +104,7 @@ __all__ = [
     "Arm",
     "CostEstimate",
     "Episode",
+    "Hook",
     "Image",
     "Limit",
     "Lineup",

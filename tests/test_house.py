@@ -33,10 +33,10 @@ LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms.spl
 # The door names everything lazily, and nothing imports it.
 DOOR = {"arena", "arena.__main__"}
 PUBLIC = {
-    "arena": "Agent Answer Arena ArenaError Arm CostEstimate Episode Image Limit Lineup MOTIONS"
-    " Price Reading Reply Retry RunSelection Sampling Seat Stage Study Subject Summary Turn Verdict"
-    " against_itself chat given_pairs motions notes own rated read_image reveal round_robin"
-    " run_stages spoken swiss swiss_round text_only verbatim",
+    "arena": "Agent Answer Arena ArenaError Arm CostEstimate Episode Hook Image Limit Lineup"
+    " MOTIONS Price Reading Reply Retry RunSelection Sampling Seat Stage Study Subject"
+    " Summary Turn Verdict against_itself chat given_pairs motions notes own rated"
+    " read_image reveal round_robin run_stages spoken swiss swiss_round text_only verbatim",
     "agents": "adapt agent model",
     "protocols": "named",
 }

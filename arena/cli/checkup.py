@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Literal
 from arena.calls.secrets import NAME as SECRET_NAME
 from arena.errors import StoreError, StudyError
 from arena.packages import HOME, PACKAGES, foreign_package, neighbour_files, other_distributions
-from arena.plugins import MODELS, PROTOCOLS, find_plugin
+from arena.plugins import HOOKS, MODELS, PROTOCOLS, find_plugin
 from arena.plugins import plugins as installed_plugins
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def names() -> list[Check]:
 
 
 def plugins() -> list[Check]:
-    """Return the providers and protocols of other packages, none imported, and names taken twice.
+    """Return what other packages add, none of it imported, and names that are taken twice.
 
     Empty if no package adds any, or a package that knows our own names is not ours.
     """
@@ -182,6 +182,9 @@ def plugins() -> list[Check]:
             else:
                 if plugin is not None:
                     added.setdefault(plugin.package, []).append(form.format(name))
+    # Of one name there may be several, since each is told of every run.
+    for plugin in installed_plugins(HOOKS):
+        added.setdefault(plugin.package, []).append(f"the hook {plugin.name}")
     found = (f"{package} adds {', '.join(what)}" for package, what in sorted(added.items()))
     return [*(Check("plugins", "ok", words) for words in found), *refused]
 

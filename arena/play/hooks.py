@@ -148,32 +148,33 @@ class Listener:
     def __init__(self, hook: Hook, stats: RunStats) -> None:
         self.hook = hook
         self._stats = stats
-        self._queue: queue.Queue[Event | threading.Event | None] = queue.Queue(MOST_EVENTS)
+        self._queue: queue.Queue[Event | None] = queue.Queue(MOST_EVENTS)
+        # Two counters, since two threads count.
+        self._told = 0
+        self._done = 0
+        self._left_out = 0
         self._has_failed = False
         self._is_late = False
-        self._left_out = 0
         self._is_closed = False
         name = f"arena hook {hook.name}"
-        self._thread = threading.Thread(target=self._listen, name=name, daemon=True)
-        self._thread.start()
+        self.thread = threading.Thread(target=self._listen, name=name, daemon=True)
+        self.thread.start()
 
     def tell(self, event: Event) -> None:
         """Put an event into the queue, unless that is full."""
         try:
             self._queue.put_nowait(event if self.hook.texts else without_texts(event))
+            self._told += 1
         except queue.Full:
             self._left_out += 1
 
     def wait(self, until: float) -> None:
         """Wait until the hook has come to all events, or a time.monotonic(); once too late, not."""
-        done = threading.Event()
         if self._is_late:
             return
-        try:
-            self._queue.put(done, timeout=max(0.0, until - time.monotonic()))
-            self._is_late = not done.wait(max(0.0, until - time.monotonic()))
-        except queue.Full:
-            self._is_late = True
+        while self._done < self._told and time.monotonic() < until:
+            time.sleep(0.005)
+        self._is_late = self._done < self._told
         if self._is_late or self._left_out:
             self._left_out = 0
             self._stats.notes.append(
@@ -188,11 +189,10 @@ class Listener:
 
     def _listen(self) -> None:
         """Call the hook with each event; not any more, with a warning, once it fails."""
-        while not self._is_closed and (told := self._queue.get()) is not None:
-            if isinstance(told, threading.Event):
-                told.set()
-            elif not self._has_failed:
-                self._call(told)
+        while not self._is_closed and (event := self._queue.get()) is not None:
+            if not self._has_failed:
+                self._call(event)
+            self._done += 1
 
     def _call(self, event: Event) -> None:
         try:

@@ -223,10 +223,12 @@ def test_the_doctor_lists_what_packages_add_and_names_that_are_taken_twice(
     monkeypatch.chdir(tmp_path)
     third_party.install(folder)
     add(folder, "other-lab", "openai = other_lab:model", "theirs = other_lab:theirs")
+    add(folder, "log-lab", "theirs = log_lab:tell", group=HOOKS)
     assert main(["doctor"]) == 0
     words = " ".join(capsys.readouterr().out.split())
     assert "ok plugins mylab-arena 1.0 adds mylab/<model>, the protocol ask_twice" in words
     assert "ok plugins other-lab 1.0 adds theirs/<model>" in words
+    assert "ok plugins log-lab 1.0 adds the hook theirs" in words
     assert "! plugins openai is the name of several things in arena.models: other-lab 1.0" in words
     assert {"mylab_arena", "other_lab"}.isdisjoint(sys.modules)
 

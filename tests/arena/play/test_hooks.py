@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from arena.arena import Arena
+from arena.calls.run_stats import RunStats
 from arena.errors import RefusedError, StudyError
 from arena.events import (
     CallEnded,
@@ -126,20 +128,48 @@ def test_a_hook_that_fails_is_one_warning_and_the_run_goes_on(tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_a_hook_that_hangs_holds_up_neither_the_run_nor_its_end(
+def test_a_hook_that_hangs_is_named_and_holds_up_neither_the_run_nor_other_hooks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hooks, "LONGEST_S", 0.05)
-    monkeypatch.setattr(hooks, "MOST_BYTES", 2000)
+    monkeypatch.setattr(hooks, "LONGEST_S", 0.5)
     forever = threading.Event()
+    others: list[Event] = []
 
     def hangs(event: Event) -> None:
         forever.wait(60)
 
-    arena = Arena(tmp_path / "a.duckdb", hooks=[hangs])
+    arena = Arena(tmp_path / "a.duckdb", hooks=[hangs, others.append])
     summary = arena.run(study(subjects=1), watch=no_watch)
     forever.set()
     assert (summary.done, summary.open) == (1, 0)
+    assert {StudyStarted, CallEnded, EpisodeEnded} < {type(event) for event in others}
+    assert isinstance(others[-1], StudyEnded)
+    (warning,) = [event.sentence for event in others if isinstance(event, RunWarning)]
+    assert warning.endswith("hangs is slow: not every event was told to it")
+
+
+def test_what_a_slow_hook_does_not_come_to_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hooks, "MOST_EVENTS", 2)
+    forever = threading.Event()
+    told: list[Event] = []
+
+    def hangs(event: Event) -> None:
+        told.append(event)
+        forever.wait(60)
+
+    stats = RunStats(planned=1)
+    listener = hooks.Listener(Hook(hangs), stats)
+    for number in range(9):
+        listener.tell(RunWarning("s", "r", hooks.now(), str(number)))
+    # Once, however often it is waited for.
+    for _ in range(2):
+        listener.wait(time.monotonic() + 0.01)
+    assert len(stats.notes) == 1
+    listener.close()
+    forever.set()
+    listener.thread.join(30)
+    assert not listener.thread.is_alive()
+    assert len(told) == 1
 
 
 async def asynchronous(event: Event) -> None:
