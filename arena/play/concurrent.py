@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from arena.calls.ledger import RunContext
 from arena.calls.probes import Probes
@@ -15,6 +17,9 @@ from arena.play.preflight import agents_of
 from arena.store.replay import StudyState
 from arena.studies.study import Play
 from arena.types import Model
+
+# So many new objects, those of some hundred calls, are looked at together.
+NEW_OBJECTS = 20_000
 
 
 async def play_concurrently(
@@ -72,11 +77,31 @@ async def play_concurrently(
 
     tasks = {asyncio.create_task(worker()) for _ in range(min(at_once, len(todo)))}
     probes.on_wait = play_another
-    await wait_for_all(tasks)
+    with collect_seldom():
+        await wait_for_all(tasks)
     if wrong_replays:
         raise ReplayError(
             f"{wrong_replays[0]} ({len(wrong_replays)} of {len(todo)} episodes; they stay open)"
         )
+
+
+@contextmanager
+def collect_seldom() -> Iterator[None]:
+    """Let the garbage collector look at new objects more seldom meanwhile.
+
+    Those of a call live until its reply, so that a look at them while it waits frees nothing.  A
+    collector that is off, or more seldom already, is left as it is.
+    """
+    before = gc.get_threshold()
+    # Whoever changed it sets it back: two runs in one process may overlap.
+    changes = 0 < before[0] < NEW_OBJECTS
+    if changes:
+        gc.set_threshold(NEW_OBJECTS, *before[1:])
+    try:
+        yield
+    finally:
+        if changes:
+            gc.set_threshold(*before)
 
 
 async def wait_for_all(tasks: set[asyncio.Task[None]]) -> None:
