@@ -246,7 +246,7 @@ def test_the_command_estimates_asks_and_shows(
     assert main(["recheck", str(file), "--calls", "6", "--dry-run", *db]) == 0
     assert "6 episodes to play, 6 calls" in capsys.readouterr().out
     assert main(["recheck", str(file), "--show", *db]) == 0
-    assert "talks has not been rechecked: nothing was asked" in capsys.readouterr().out
+    assert "talks has not been rechecked; nothing was asked" in capsys.readouterr().out
     assert main(["recheck", str(file), "--calls", "6", "--json", *db]) == 0
     (found,) = json.loads(capsys.readouterr().out)
     assert (found["model"], found["calls"], found["finding"]) == (

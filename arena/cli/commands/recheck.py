@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from analysis.reports.rechecks import RecheckFinding
     from arena.arena import Arena
+    from arena.play.summary import Summary
     from arena.types import Model
 
 COLUMNS = (
@@ -104,7 +105,7 @@ def run_recheck(options: argparse.Namespace) -> int:
     if not options.json:
         print(summary)
     findings = recheck_findings(options.db, names[0], recheck=again.name, with_power=True)
-    print_findings(findings, options, names[0], asked=again.name)
+    print_findings(findings, options, names[0], asked=summary)
     if summary.failed and not options.json:
         print(describe_failures(options.db, again.name, summary.failed))
     return 3 if summary.stopped else 1 if summary.failed else 0
@@ -158,11 +159,11 @@ def print_findings(
     options: argparse.Namespace,
     study: str,
     *,
-    asked: str | None = None,
+    asked: Summary | None = None,
 ) -> None:
     """Print findings as JSON, or as a table and a sentence for each.
 
-    `asked` is the recheck that has just been played.
+    `asked` sums up the recheck that has just been played.
     """
     from analysis.reports.rechecks import describe_finding
     from arena.store.result import QueryResult
@@ -172,8 +173,10 @@ def print_findings(
         print(json.dumps([dict(zip(COLUMNS, row, strict=True)) for row in rows], indent=1))
         return
     if not rows:
-        ending = "nothing was asked" if asked is None else f"{asked} has no reply"
-        print(printable(f"{study} has not been rechecked: {ending}"))
+        why = f"{study} has not been rechecked; nothing was asked"
+        if asked is not None:
+            why = f"{asked.study} has no reply" + (f": {asked.stopped}" if asked.stopped else "")
+        print(printable(why))
         return
     print_table(QueryResult(COLUMNS[:-2], tuple(row[:-2] for row in rows)))
     for finding in findings:
