@@ -20,6 +20,7 @@ from typing import TypeVar
 
 from arena.batches import BatchState
 from arena.calls.batch_calls import Batch, BatchSettings
+from arena.calls.batch_record import state_label
 from arena.calls.ledger import RunContext
 from arena.calls.retry import wait_before_next
 from arena.errors import BatchUnclearError, ModelError, StudyError
@@ -168,7 +169,7 @@ def describe_batches(batches: Iterable[Batch]) -> Iterator[str]:
     groups: defaultdict[tuple[str, str], list[Batch]] = defaultdict(list)
     for batch in batches:
         if not batch.has_results and not batch.is_over:
-            groups[batch.model.name, batch.state.state].append(batch)
+            groups[batch.model.name, state_label(batch.state)].append(batch)
     for (model, state), group in sorted(groups.items()):
         done = sum((batch.state.succeeded or 0) + (batch.state.failed or 0) for batch in group)
         lines = sum(batch.lines for batch in group)

@@ -17,10 +17,11 @@ from typing import Any
 import orjson
 
 from arena.batches import BatchState
+from arena.calls.secrets import without_secrets
 from arena.store.database import open_live
 from arena.store.journal import line
 from arena.store.query import read_result
-from arena.text import utc_now, writable
+from arena.text import printable, utc_now, writable
 from arena.types import Place, Request
 
 # The episode, seat, step and ask that a request is for.
@@ -28,6 +29,7 @@ CallPlace = tuple[str, str, int, int]
 # States of ours, for batches that the provider knows nothing of any more.
 NEVER_CREATED = "never created"
 FORGOTTEN = "forgotten"
+MAX_STATE_CHARACTERS = 64
 COLUMNS = """
     select c.batch, c.episode, c.seat, c.step, c.ask, c.run, c.attempt, c.started_at,
            c.sent::varchar as sent, c.worst_usd
@@ -136,14 +138,22 @@ def plan_line(key: str, run: str, study: str, model: str, lines: list[bytes]) ->
 
 
 def state_line(key: str, provider_id: str | None, state: BatchState) -> bytes:
-    """Return the journal line of a state in which a batch was found."""
+    """Return the journal line of a state in which a batch was found.
+
+    Whatever of it a provider has written may hold a key, as a header that it repeats does.
+    """
     row = {
         "batch": key,
-        "provider_id": provider_id,
-        "state": state.state,
+        "provider_id": None if provider_id is None else writable(without_secrets(provider_id)),
+        "state": state_label(state),
         "succeeded": state.succeeded,
         "failed": state.failed,
-        "error": None if state.error is None else writable(state.error),
+        "error": None if state.error is None else writable(without_secrets(state.error)),
         "seen_at": utc_now(),
     }
     return line("batch_states", {name: value for name, value in row.items() if value is not None})
+
+
+def state_label(state: BatchState) -> str:
+    """Return a provider's word for a state, short and without keys."""
+    return printable(without_secrets(state.state))[:MAX_STATE_CHARACTERS]

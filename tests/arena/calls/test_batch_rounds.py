@@ -6,11 +6,13 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+import orjson
 import pytest
 
 from arena import Arena
 from arena.batches import BatchState, BatchTerms
 from arena.calls.batch_calls import BatchSettings
+from arena.calls.batch_record import state_line
 from arena.calls.retry import Retry
 from arena.errors import RefusedError, StudyError, UnreachableError
 from arena.types import Agent, Price, Request
@@ -260,3 +262,15 @@ async def test_a_study_without_any_such_model_is_refused(tmp_path: Path) -> None
     with pytest.raises(StudyError, match="--batch needs a model"):
         await store(tmp_path / "a.duckdb").play(study(batched_agent(None)))
     assert not (tmp_path / "a.duckdb").exists()
+
+
+def test_no_key_of_a_provider_s_words_about_a_batch_is_written_down(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    key = "sk-test-0123456789abcdef"
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    state = BatchState(f"bad {key} {'x' * 200}", ended=True, error=f"Authorization: Bearer {key}")
+    written = orjson.loads(state_line("f" * 16, f"batch_{key}", state))
+    assert key not in str(written)
+    assert "Authorization: Bearer [key]" in str(written)
+    assert "x" * 65 not in str(written)
