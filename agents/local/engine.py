@@ -1,13 +1,13 @@
 """Serve many asyncio agents with one model on one device thread.
 
 The engine batches continuously: a request becomes a draft, a reply in the making, in a row of the
-cache (seating.py decides which), and joins the batch between two steps.  A step reads at most one
-chunk of prompts, then gives every generating row its next token.  A prompt that begins like the
-tokens of a row goes on from there, so that n samples of one prompt read it once.  When memory runs
-out, the engine reads less at once or serves fewer rows.
+cache (seating.py decides which), and joins the batch between two steps.  A step reads a part of the
+prompts, and gives every generating row its next token: on a GPU by lanes (lane_steps.py), elsewhere
+by forward passes over rows (row_steps.py).  A prompt that begins like the tokens of a row goes on
+from there, so that n samples of one prompt read it once.  When memory runs out, the engine reads
+less at once or serves fewer rows.
 
-Left out: pages (a row is as long as the longest request), beams, speculative decoding, more than
-one device.
+Left out: beams, speculative decoding, more than one device, penalties.
 """
 
 from __future__ import annotations

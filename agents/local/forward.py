@@ -7,6 +7,7 @@ a model is loaded.
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -325,7 +326,10 @@ class ModelForward:
         self.model = model
         self._run = functions_for(model.device)
         layers = model.config.get_text_config().num_hidden_layers
-        self._cache = Cache(layers=[PageLayer(number) for number in range(layers)])
+        cache = Cache(layers=[PageLayer(number) for number in range(layers)])
+        # Its name differs between models and transformers versions.
+        names = inspect.signature(model.base_model.forward).parameters
+        self._options = {"cache" if "cache" in names else "past_key_values": cache}
         self._layers = layers
         AttentionInterface.register(ATTENTION, page_attention)
 
@@ -338,8 +342,8 @@ class ModelForward:
             output = self.model.base_model(
                 input_ids=ids.view(shape),
                 position_ids=tokens.places.long().view(shape),
-                past_key_values=self._cache,
                 use_cache=True,
+                **self._options,
             )
         if running.calls != self._layers:
             raise TypeError(f"{running.calls} of {self._layers} layers ask for attention")

@@ -260,6 +260,7 @@ async def test_prompts_that_do_not_fit_are_errors_and_silence_is_none(folder: Pa
         ("local/a/b?speed=9", "no setting 'speed'"),
         ("local/a/b?slots=none", "whole number"),
         ("local/a/b?dtype=int1", "dtype"),
+        ("local/a/b?seeds=some", "exact or free"),
         ("toy/sum?slots=1000000000", "from 1 to 4096"),
         ("toy/chess", "toy/sum"),
     ],
