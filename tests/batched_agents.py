@@ -16,7 +16,7 @@ from arena.errors import ModelError, NotAskedError, RefusedError
 from arena.types import Agent, BaseModel, Price, Reply, Request, Sampling
 from tests.fake_agents import by_seed
 
-Outcome = str | ModelError
+Outcome = str | Exception
 TERMS = BatchTerms(1000, 10**6)
 
 
@@ -98,7 +98,7 @@ class Endpoint:
     async def read(self, line: bytes) -> Reply:
         id, custom_id = orjson.loads(line)
         outcome = self.batches[id][custom_id]
-        if isinstance(outcome, ModelError):
+        if isinstance(outcome, Exception):
             raise outcome
         return Reply(outcome, tokens_in=10, tokens_out=10)
 

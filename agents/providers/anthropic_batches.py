@@ -123,11 +123,11 @@ class AnthropicBatches:
         if kind in ("canceled", "expired"):
             raise NotAskedError(f"{self.model.name} was not asked: its batch {kind} before")
         if kind == "succeeded":
-            return await self.model.read_body(orjson.dumps(result.get("message")), 200)
+            return await self.model.read_body(wire.body_of(result.get("message")), 200)
         error = result.get("error")
         # The error stands in a document of errors, as that of a single call does.
         found = error if isinstance(error, dict) and error_text(error) else result
-        raise self.model.error_of(stated_status(found) or 500, orjson.dumps(found))
+        raise self.model.error_of(stated_status(found) or 500, wire.body_of(found))
 
     async def cancel(self, id: str) -> None:
         """Ask for the end of a batch."""

@@ -228,10 +228,10 @@ async def read_line(model: AnswerReader, line: bytes) -> Reply:
     if isinstance(response, dict):
         status = response.get("status_code")
         status = status if type(status) is int else 200
-        body = orjson.dumps(response.get("body"))
+        body = wire.body_of(response.get("body"))
         if 200 <= status < 300 and not error:
             return await model.read_body(body, status)
         raise model.error_of(
-            status if status >= 400 else 500, orjson.dumps(fields) if error else body
+            status if status >= 400 else 500, wire.body_of(fields) if error else body
         )
     raise model.error_of(stated_status(fields) or 500, line)

@@ -300,19 +300,20 @@ class GeminiBatches:
         for entry in responses_in(await self._send("GET", f"/{id}")):
             metadata = entry.get("metadata")
             if isinstance(metadata, dict) and isinstance(custom_id := metadata.get("key"), str):
-                yield custom_id, orjson.dumps(entry)
+                yield custom_id, wire.body_of(entry)
 
     async def read(self, line: bytes) -> Reply:
         """Return the reply in an entry of the results."""
-        entry = orjson.loads(line)
+        found = wire.document_of(line)
+        entry = found if isinstance(found, dict) else {}
         if isinstance(entry.get("response"), dict):
-            return await self.model.read_body(orjson.dumps(entry["response"]), 200)
+            return await self.model.read_body(wire.body_of(entry["response"]), 200)
         error = entry.get("error")
         code = error.get("code") if isinstance(error, dict) else None
         if code in NOT_ASKED_CODES:
             raise NotAskedError(f"{self.model.name} was not asked: its batch ended before")
-        status = STATUS_OF_CODE.get(code or 0, 500)
-        raise self.model.error_of(status, orjson.dumps({"error": error}))
+        status = STATUS_OF_CODE.get(code, 500) if type(code) is int else 500
+        raise self.model.error_of(status, wire.body_of({"error": error}))
 
     async def cancel(self, id: str) -> None:
         """Ask for the end of a batch."""

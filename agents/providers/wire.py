@@ -87,6 +87,21 @@ def document_of(body: bytes) -> object:
         return None
 
 
+def body_of(document: object) -> bytes:
+    """Return a document that was read by `document_of` as JSON again; null if it is nested deeply.
+
+    Lone surrogates and NaN stay what they were, for whoever reads it to replace them.
+    """
+    try:
+        return orjson.dumps(document)
+    except orjson.JSONEncodeError:
+        pass
+    try:
+        return json.dumps(document).encode()
+    except RecursionError:
+        return b"null"
+
+
 def body_text(body: bytes) -> str:
     """Return a body, or the beginning of a long one, as text.  It may hold the key."""
     return body[:READ_ERROR_BYTES].decode("utf-8", "replace")

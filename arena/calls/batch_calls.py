@@ -93,7 +93,7 @@ class BatchedCall:
         """
         entry = self.entry
         try:
-            reply = await self.endpoint.read(outcome)
+            reply = await read_line(self.endpoint, outcome)
         except ModelError as error:
             self.fail(error)
             raise
@@ -199,10 +199,25 @@ def missing_error(batch: Batch) -> ModelError:
     return BadReplyError(f"{name} has no result for this request")
 
 
+async def read_line(endpoint: BatchEndpoint, line: bytes) -> Reply:
+    """Return the reply in the line of a result; ModelError if there is none.
+
+    A line that nobody has foreseen fails alone: those beside it are paid for too.
+    """
+    try:
+        return await endpoint.read(line)
+    except ModelError:
+        raise
+    except Exception as error:
+        raise BadReplyError(
+            f"a result in a batch cannot be read ({type(error).__name__})"
+        ) from error
+
+
 async def error_in(batch: Batch, result: bytes) -> ModelError | None:
     """Return the error in the line of a result, None if there is a reply in it."""
     try:
-        await batch.endpoint.read(result)
+        await read_line(batch.endpoint, result)
     except ModelError as error:
         return error
     return None

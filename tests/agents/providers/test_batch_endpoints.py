@@ -19,8 +19,8 @@ from arena.errors import BatchUnclearError, NotAskedError
 from arena.text import utc_now
 from arena.types import Message, Place, Request
 from tests.fake_agents import study
-from tests.fake_batches import BatchServer, serving
-from tests.fake_server import chat_server
+from tests.fake_batches import HALF_EMOJI, BatchServer, serving
+from tests.fake_server import chat_server, repeatable_reply
 
 NOW = BatchSettings(first_wait_s=0.001, longest_wait_s=0.01, settle_s=0.0, quiet_s=0.02)
 QUICK = Retry(attempts=3, first_wait_s=0.001, longest_wait_s=0.002)
@@ -69,7 +69,17 @@ def server(provider: BatchServer, monkeypatch: pytest.MonkeyPatch) -> BatchServe
         for variable in (f"{name}_BASE_URL", f"{name}_API_BASE"):
             monkeypatch.setenv(variable, provider.url.removesuffix("/v1") + root)
     fresh = BatchServer()
-    for field in ("stages", "on_event", "fault", "refuse", "batches", "asked", "tokens", "events"):
+    for field in (
+        "answer",
+        "stages",
+        "on_event",
+        "fault",
+        "refuse",
+        "batches",
+        "asked",
+        "tokens",
+        "events",
+    ):
         setattr(provider, field, getattr(fresh, field))
     return provider
 
@@ -96,6 +106,20 @@ async def test_a_study_in_batches_has_the_rows_of_one_without_at_half_the_price(
     ]
     assert bills[0][0] == pytest.approx(bills[1][0] / 2)
     assert bills[0][1:] == bills[1][1:]
+
+
+@REFERENCES
+@pytest.mark.slow
+async def test_half_an_emoji_in_a_result_is_read_as_in_a_single_call(
+    tmp_path: Path, server: BatchServer, reference: str
+) -> None:
+    server.answer = lambda received: f"{HALF_EMOJI} {repeatable_reply(received)}"
+    batched, single = Arena(tmp_path / "a.duckdb", batches=NOW), Arena(tmp_path / "b.duckdb")
+    assert (await batched.play(small(reference))).done == 1
+    assert (await single.play(small(reference))).done == 1
+    assert batched.sql(ROWS).rows == single.sql(ROWS).rows
+    assert server.asked.total() == 4
+    assert all("\ufffd" in row[3] for row in batched.sql(ROWS).rows)
 
 
 @REFERENCES

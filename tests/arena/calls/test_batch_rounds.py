@@ -70,7 +70,7 @@ async def test_errors_of_lines_expiry_and_reasks_are_in_the_next_round(tmp_path:
             return (UnreachableError("out of order", http_status=500), EXPIRED)[place.step]
         return "words" if (place.step, place.ask) == (2, 0) else by_seed(request)
 
-    endpoint = Endpoint(outcome)  # type: ignore[arg-type]  # an error is an outcome
+    endpoint = Endpoint(outcome)
     arena = store(tmp_path / "a.duckdb")
     summary = await arena.play(study(batched_agent(endpoint), subjects=1))
     assert (summary.done, endpoint.sizes()) == (1, [2, 1, 2, 1, 2, 2])
@@ -81,6 +81,20 @@ async def test_errors_of_lines_expiry_and_reasks_are_in_the_next_round(tmp_path:
         (0, 0, "Unreachable", "not billed at status 500"),
         (1, 0, "NotAskedError", "never sent"),
     )
+
+
+@pytest.mark.slow
+async def test_a_line_that_cannot_be_read_fails_alone(tmp_path: Path) -> None:
+    def outcome(request: Request, times: int) -> str | Exception:
+        """Break the reader once."""
+        first = request.place.seat == "proposition" and times == 0
+        return TypeError("surrogates not allowed") if first else by_seed(request)
+
+    endpoint = Endpoint(outcome)
+    arena = store(tmp_path / "a.duckdb")
+    summary = await arena.play(study(batched_agent(endpoint), rounds=1))
+    assert (summary.done, endpoint.sizes()) == (2, [4, 2])
+    assert arena.sql("select count(*) from calls where error_kind = 'BadReply'").rows == ((2,),)
 
 
 @pytest.mark.slow
@@ -187,7 +201,7 @@ async def test_a_batch_cancelled_meanwhile_keeps_its_replies_and_stops_the_run(
         done = request.place.seat == "proposition" or times
         return by_seed(request) if done else EXPIRED
 
-    endpoint = Endpoint(outcome)  # type: ignore[arg-type]  # an error is an outcome
+    endpoint = Endpoint(outcome)
     endpoint.ends = lambda number: BatchState(
         "cancelled" if number == 0 else "completed",
         ended=True,
