@@ -36,7 +36,7 @@ LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 FILE = re.compile(r"`((?:arena|agents|protocols|analysis|experiments|tests|docs)/[\w./]*)`")
 # Options of other programs that the documents name.
-FOREIGN_OPTIONS = {"--model", "--solver"}
+FOREIGN_OPTIONS = {"--model", "--solver", "--enable-prompt-tokens-details"}
 # Words that promise, or that could be left out.
 WORTHLESS = re.compile(
     r"\b(simply|easily|seamless(ly)?|powerful|leverag(e|es|ing)|utili[sz]e[sd]?|blazing|effortless"

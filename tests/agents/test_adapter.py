@@ -112,7 +112,7 @@ def test_a_model_of_today_is_returned_as_it_is() -> None:
 def test_studies_of_0_1_0_may_still_ask_a_model_what_it_can() -> None:
     model = scripted_model(lambda request: "speech")
     with pytest.warns(DeprecationWarning, match=r"can is called capabilities now"):
-        assert model.can == {"seed", "prefill"}  # type: ignore[attr-defined]
+        assert model.can == {"seed", "prefill", "images"}  # type: ignore[attr-defined]
 
 
 def test_another_object_is_refused_with_what_it_lacks() -> None:
