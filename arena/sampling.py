@@ -10,7 +10,10 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from reprlib import repr as short
 from typing import TypeGuard
+
+import orjson
 
 from arena.errors import StudyError
 from arena.former_names import former_fields
@@ -25,7 +28,17 @@ CREDENTIAL = re.compile(
     r"|(access|auth|session|refresh|api|bearer|security|hub|hf)token$"
     r"|secret|password|passwd|passphrase|credential|authorization|bearer|cookie"
 )
+# How the keys of well-known providers begin, and about how they go on.
+KEY = re.compile(
+    r"(?<![A-Za-z0-9])"
+    r"(sk-(?=[\w-]{0,200}\d)[\w-]{20}|sk-ant-[\w-]{20}|AIza[\w-]{35}|hf_[A-Za-z0-9]{30}"
+    r"|gsk_[A-Za-z0-9]{40}|xai-[A-Za-z0-9]{40}|AKIA[A-Z0-9]{16}|ghp_[A-Za-z0-9]{36})",
+    re.ASCII,
+)
+SURROGATE = re.compile("[\ud800-\udfff]")
 MOST_NESTED = 50
+# Bytes of a schema or of `extra` as JSON: every call sends and hashes them.
+MOST_BYTES = 2**20
 
 
 class JsonObject(Mapping[str, object]):
@@ -36,17 +49,18 @@ class JsonObject(Mapping[str, object]):
     `what`, for a value that JSON does not have.
     """
 
-    __slots__ = ("_items", "_words")
+    __slots__ = ("_items", "_json")
 
     def __init__(
         self, items: Mapping[str, object], what: str = "a JSON object", depth: int = 0
     ) -> None:
-        wrong = next((name for name in items if not is_text(name)), None)
-        if wrong is not None:
-            raise StudyError(f"{what} has names that are texts, not {wrong!r:.60}; write it as one")
+        for name in items:
+            if not is_text(name):
+                raise StudyError(
+                    f"{what} has names that are texts, not {name!r:.60}; write it as one"
+                )
         self._items = {name: freeze(each, what, depth + 1) for name, each in items.items()}
-        # Tells 1, 1.0 and True apart, which are equal in Python and not in JSON.
-        self._words = repr(self.plain())
+        self._json: bytes | None = None
 
     def __getitem__(self, name: str) -> object:
         return self._items[name]
@@ -58,22 +72,35 @@ class JsonObject(Mapping[str, object]):
         return len(self._items)
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, JsonObject):
-            return isinstance(other, Mapping) and self._words == repr(thaw(other))
-        return self._words == other._words
+        if isinstance(other, JsonObject):
+            return self.json == other.json
+        try:
+            return isinstance(other, Mapping) and self == JsonObject(other)
+        except StudyError:
+            return False
 
     def __hash__(self) -> int:
-        return hash(self._words)
+        return hash(self.json)
 
     def __repr__(self) -> str:
-        return f"JsonObject({self._words})"
+        return f"JsonObject({self.plain()})"
 
     def __reduce__(self) -> tuple[object, ...]:
         return JsonObject, (self.plain(),)
 
+    @property
+    def json(self) -> bytes:
+        """Return the object as JSON, which tells 1, 1.0 and True apart as Python does not."""
+        # Made once, and only where it is asked for: most objects are inside of another one.
+        if self._json is None:
+            self._json = orjson.dumps(thaw(self._items))
+        return self._json
+
     def plain(self) -> dict[str, object]:
         """Return the object as dictionaries and lists, a new one at each call."""
-        return {name: thaw(value) for name, value in self._items.items()}
+        # Far quicker than to go through a large schema, which every request does.
+        plain: dict[str, object] = orjson.loads(self.json)
+        return plain
 
 
 def freeze(value: object, what: str, depth: int = 0) -> object:
@@ -85,7 +112,7 @@ def freeze(value: object, what: str, depth: int = 0) -> object:
     if depth > MOST_NESTED:
         raise StudyError(f"{what} is nested more than {MOST_NESTED} deep; make it flatter")
     if isinstance(value, Mapping):
-        return value if isinstance(value, JsonObject) else JsonObject(value, what, depth)
+        return JsonObject(value, what, depth)
     if isinstance(value, list | tuple):
         return tuple(freeze(each, what, depth + 1) for each in value)
     whole = type(value) is int and -(2**63) <= value < 2**63
@@ -101,7 +128,7 @@ def freeze(value: object, what: str, depth: int = 0) -> object:
 
 def is_text(value: object) -> TypeGuard[str]:
     """Return whether a value is a text that UTF-8 can hold."""
-    return isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value)
+    return isinstance(value, str) and SURROGATE.search(value) is None
 
 
 def thaw(value: object) -> object:
@@ -124,6 +151,21 @@ def credential_in(value: object) -> str | None:
     return None
 
 
+def place_of_key(value: object, place: str) -> str | None:
+    """Return where in a JSON value a text looks like a key, None if none does."""
+    if isinstance(value, str) and KEY.search(value):
+        return place
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            if KEY.search(name):
+                return f"a name in {place}"
+            if (found := place_of_key(inner, f"{place}[{name!r:.60}]")) is not None:
+                return found
+    if isinstance(value, list | tuple):
+        return next((found for each in value if (found := place_of_key(each, place))), None)
+    return None
+
+
 @former_fields({"options": "choices"})
 @dataclass(frozen=True, slots=True)
 class Sampling:
@@ -142,7 +184,8 @@ class Sampling:
     `frequency_penalty` lie in [-2, 2], `repetition_penalty` in (0, 2] (1: none).  `extra` holds
     settings in the provider's own words, as they stand in a request's body: it identifies episodes
     as the others do, and never holds a key.  Both take a dictionary, and keep it as a JsonObject.
-    Raises StudyError if one of them is no JSON object, or if `extra` names a credential.
+    Raises StudyError if one of them is no JSON object or longer than MOST_BYTES, if `extra` holds a
+    credential, and for a list or an object in another field.
     """
 
     temperature: float | None = None
@@ -162,19 +205,28 @@ class Sampling:
     extra: Mapping[str, object] | None = None
 
     def __post_init__(self) -> None:
+        for name in ("stop", "choices"):
+            if isinstance(value := getattr(self, name), list):
+                object.__setattr__(self, name, tuple(value))
         for name in ("response_schema", "extra"):
-            value = getattr(self, name)
-            if value is None or isinstance(value, JsonObject):
-                continue
-            if not isinstance(value, Mapping):
-                raise StudyError(f"{name} is a JSON object, not {value!r:.60}; write a dictionary")
-            # The order of a request's settings means nothing, so it must not make another id.
-            items = dict(sorted(value.items(), key=str)) if name == "extra" else value
-            object.__setattr__(self, name, JsonObject(items, name) if items else None)
+            object.__setattr__(self, name, json_setting(name, getattr(self, name)))
+        for name in self.__dataclass_fields__:
+            try:
+                hash(value := getattr(self, name))
+            except TypeError as error:
+                raise StudyError(
+                    f"{name} is no {type(value).__name__}, found {short(value)}; see arena.Sampling"
+                    " for what it may be"
+                ) from error
         if (found := credential_in(self.extra)) is not None:
             raise StudyError(
                 f"extra holds {found!r}, which looks like the name of a key: settings are stored,"
                 " and keys belong into the environment alone"
+            )
+        if (place := place_of_key(self.extra, "extra")) is not None:
+            raise StudyError(
+                f"{place} looks like a key of a provider: settings are stored, and keys belong into"
+                " the environment alone"
             )
 
     def content(self) -> dict[str, object]:
@@ -192,6 +244,33 @@ class Sampling:
             if (value := getattr(self, name)) is not None:
                 content[name] = thaw(value)
         return content
+
+
+def json_setting(name: str, value: object) -> JsonObject | None:
+    """Return a setting as a JSON object that cannot change, None for an empty one."""
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        raise StudyError(f"{name} is a JSON object, not {short(value)}; write a dictionary")
+    if not isinstance(value, JsonObject):
+        # The order of a request's settings means nothing, so it must not make another id.  The
+        # order is that of the names as Python writes them, and must never change.
+        items = (
+            {each: value[each] for each in sorted(value, key=repr)} if name == "extra" else value
+        )
+        value = JsonObject(items, name)
+    if len(value.json) > MOST_BYTES:
+        raise StudyError(
+            f"{name} is {len(value.json):,} bytes of JSON, and {MOST_BYTES:,} are the most, since"
+            " every call sends them; make it smaller"
+        )
+    return value if value else None
+
+
+def beside_messages(sampling: Sampling) -> int:
+    """Return the bytes of JSON that a request holds beside its messages: a schema and `extra`."""
+    settings = (sampling.response_schema, sampling.extra)
+    return sum(len(each.json) for each in settings if isinstance(each, JsonObject))
 
 
 # They came after version 0.1.0.

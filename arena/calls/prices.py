@@ -2,7 +2,7 @@
 
 An unknown price is None, never zero.  The worst case of a call is reserved before it is sent.  No
 tokenizer is used for it, since that would need a download: a token of a prompt has at least one
-byte, so the bytes of a prompt bound its tokens from above.
+byte, so the bytes of a prompt, and of what is sent beside it, bound its tokens from above.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 from arena.errors import StudyError
 from arena.images import MOST_TOKENS_OF_AN_IMAGE
+from arena.sampling import beside_messages
 from arena.types import Message, Model, Price, Reply, Request
 
 # Tokens that a provider's template may put around each message and before the reply.
@@ -143,19 +144,25 @@ def most_tokens(messages: Sequence[Message]) -> int:
 def worst_case_usd(price: Price, request: Request, replies_in_prompt: int = 0) -> float | None:
     """Return the dollars that a call can cost at most.
 
-    The prompt may hold so many replies more, each as long as one can be.  None if neither the
-    sampling nor the price bounds the length of a reply.
+    The prompt may hold so many replies more, each as long as one can be.  A schema and the tools in
+    `extra` count as words of it, since providers bill them so.  None if neither the sampling nor
+    the price bounds the length of a reply.
     """
     limit = request.sampling.max_tokens
     longest = price.longest_reply if limit is None else limit
     if longest is None:
         return None
-    most = most_tokens(request.messages) + replies_in_prompt * longest
+    most = most_tokens(request.messages) + beside_messages(request.sampling)
+    most += replies_in_prompt * longest
     dear = price_at_length(price, most)
     # The true count may lie below the length at which the price changes: take the dearer one.
     # Some models write whole prompts to their cache unasked, at more than the price of reading.
     per_in = max(
-        max(each.tokens_in, each.tokens_cached or 0, written_price(each)) for each in (price, dear)
+        max(
+            *(each.tokens_in, each.tokens_cached or 0),
+            *(written_price(each), each.tokens_cache_written_long or 0),
+        )
+        for each in (price, dear)
     )
     per_out = max(max(each.tokens_out, each.tokens_reasoning or 0) for each in (price, dear))
     return (most * per_in + longest * per_out) / 1e6

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from arena.errors import StudyError
-from arena.sampling import LATER_SETTINGS, JsonObject
+from arena.sampling import LATER_SETTINGS, MOST_BYTES, JsonObject
 from arena.store.replay import sampling_of
 from arena.types import Sampling
 
@@ -70,11 +70,14 @@ def test_nothing_set_is_the_same_as_an_empty_object() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [float("nan"), 2**63, {1: 2}, {1, 2}, b"x", "\ud800", [object()], Sampling()]
+    "value",
+    [float("nan"), 2**63, {1: 2}, {None: 1}, {1, 2}, b"x", "\ud800", [object()], Sampling()],
 )
 def test_what_is_no_json_is_refused_by_the_name_of_its_setting(value: object) -> None:
     with pytest.raises(StudyError, match="response_schema h"):
         Sampling(response_schema={"a": value})
+    with pytest.raises(StudyError, match="extra h"):
+        Sampling(extra={"a": value})
     with pytest.raises(StudyError, match="extra is a JSON object, not"):
         Sampling(extra=[value])  # type: ignore[arg-type]
 
@@ -82,8 +85,37 @@ def test_what_is_no_json_is_refused_by_the_name_of_its_setting(value: object) ->
 def test_what_is_nested_without_end_is_refused() -> None:
     endless: dict[str, object] = {}
     endless["again"] = endless
-    with pytest.raises(StudyError, match="nested more than 50 deep"):
-        Sampling(extra=endless)
+    deep: dict[str, object] = {}
+    for _ in range(3000):
+        deep = {"a": deep}
+    for value in (endless, deep):
+        with pytest.raises(StudyError, match="extra is nested more than 50 deep"):
+            Sampling(extra=value)
+        with pytest.raises(StudyError, match="response_schema is nested more than 50 deep"):
+            Sampling(response_schema=value)
+
+
+def test_what_every_call_would_send_has_a_bound_that_counts_all_of_it() -> None:
+    half = "ä" * (MOST_BYTES // 4)
+    Sampling(extra={"a": half}, response_schema={"a": half})
+    for setting in ("extra", "response_schema"):
+        long: dict[str, Any] = {setting: {"a": half, "b": [half]}}
+        with pytest.raises(
+            StudyError, match=f"{setting} is 1,048,... bytes of JSON, and 1,048,576"
+        ):
+            Sampling(**long)
+
+
+@pytest.mark.parametrize("name", ["reasoning_effort", "temperature", "stop", "choices"])
+def test_a_list_is_no_value_of_a_plain_setting(name: str) -> None:
+    setting: dict[str, Any] = {name: ({},)}
+    with pytest.raises(StudyError, match=f"^{name} is no "):
+        Sampling(**setting)
+
+
+def test_lists_of_texts_are_taken_for_those_that_cannot_change() -> None:
+    stop: Any = ["a"]
+    assert hash(Sampling(stop=stop)) == hash(Sampling(stop=("a",)))
 
 
 KEYS = (
@@ -97,6 +129,28 @@ def test_extra_never_holds_a_key(name: str) -> None:
     for extra in ({name: "x"}, {"extra_headers": {name: "x"}}, {"a": [{"b": {name: "x"}}]}):
         with pytest.raises(StudyError, match="looks like the name of a key"):
             Sampling(extra=extra)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("sk-proj-" + "aB3" * 9, "sk-ant-api03-" + "A" * 90, "sk-or-v1-" + "0a" * 32),
+        *("AIza" + "Sy-_x" * 7, "hf_" + "aB" * 17),
+    ],
+)
+def test_a_key_in_extra_is_refused_and_not_told(key: str) -> None:
+    places: dict[str, Any] = {
+        "extra['user']": {"user": f"Bearer {key}"},
+        "a name in extra": {key: 1},
+    }
+    places["extra['a']['b']"] = {"a": [{"b": ["x", key]}]}
+    for place, extra in places.items():
+        with pytest.raises(StudyError) as refused:
+            Sampling(extra=extra)
+        assert str(refused.value).startswith(f"{place} looks like a key of a provider")
+        assert key not in str(refused.value)
+    words = "task-2024-long-words-with-hyphens sk-learn AIza hf_transfer sk-some-words-without-any"
+    Sampling(extra={"user": words})
 
 
 def test_words_about_tokens_and_keys_of_a_cache_are_no_keys() -> None:

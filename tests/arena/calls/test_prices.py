@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -88,19 +90,34 @@ def test_a_call_in_a_batch_costs_the_price_of_batches_where_it_is_known() -> Non
     assert price_in_batch(PRICE) == PRICE
 
 
-@given(st.text(max_size=500), st.integers(0, 1000), st.floats(0, 1))
+@given(st.text(max_size=500), st.integers(0, 1000), st.floats(0, 1), st.floats(0, 1))
 def test_no_reply_within_its_bounds_costs_more_than_the_worst_case(
-    words: str, tokens_out: int, share: float
+    words: str, tokens_out: int, share: float, long: float
 ) -> None:
     asked = request(words)
-    price = replace(PRICE, tokens_cache_written=2.5)
+    price = replace(PRICE, tokens_cache_written=2.5, tokens_cache_written_long=9)
     worst = worst_case_usd(price, asked)
     tokens_in = int(share * most_tokens(asked.messages))
     counts = {"tokens_in": tokens_in, "tokens_out": tokens_out, "tokens_cached": tokens_in // 2}
-    cost = cost_usd(price, Reply("", **counts, tokens_cache_written=tokens_in // 3))
+    written = tokens_in // 2
+    counts |= {"tokens_cache_written": written, "tokens_cache_written_long": int(long * written)}
+    cost = cost_usd(price, Reply("", **counts))
     assert worst is not None
     assert cost is not None
     assert cost <= worst + 1e-15
+
+
+def test_a_schema_and_tools_count_in_the_worst_case_by_their_bytes() -> None:
+    plain = request("words", max_tokens=10)
+    schema = {"type": "object", "properties": {"größe": {"type": "number"}}}
+    for setting in ("response_schema", "extra"):
+        named: dict[str, Any] = {setting: schema}
+        sampling = replace(plain.sampling, **named)
+        more = worst_case_usd(PRICE, replace(plain, sampling=sampling))
+        least = worst_case_usd(PRICE, plain)
+        assert more is not None
+        assert least is not None
+        assert more - least == pytest.approx(2e-6 * len(orjson.dumps(schema)))
 
 
 def test_the_sampling_bounds_a_reply_before_the_price_and_without_either_nothing_does() -> None:
