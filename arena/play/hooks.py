@@ -95,9 +95,7 @@ class EventReader:
             # One that goes on has no line with which it begins.
             self._begun.add(episode)
             yield EpisodeStarted(
-                self._study,
-                self._run,
-                time_of(row.get("started_at")),
+                *(self._study, self._run, time_of(row.get("started_at"))),
                 episode,
                 play.arm,
                 protocol_name(play.protocol),
@@ -197,7 +195,7 @@ class Listener:
     def _call(self, event: Event) -> None:
         try:
             self.hook.function(event)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # an exit or a cancellation of the hook's own too
             self._has_failed = True
             self._stats.notes.append(
                 f"the hook {self.hook.name} failed with {type(error).__name__}, and is told nothing"
@@ -224,6 +222,7 @@ class RunEvents:
         self._warned: set[str] = set()
         self._wake = threading.Event()
         self._is_over = False
+        self._is_read = False
         simulated = any(agent.model.simulated for play in todo for agent in play.lineup.values())
         budget = stats.budget.limit_usd if stats.budget else None
         self._tell(StudyStarted(self._study, run, now(), len(todo), simulated, budget))
@@ -244,8 +243,10 @@ class RunEvents:
         self._is_over = True
         self._wake.set()
         self._thread.join(LONGEST_S)
-        if self._thread.is_alive() or self._left_out:
-            self._stats.notes.append("hooks were not told of every event: there were too many")
+        if self._thread.is_alive() or self._left_out or not self._is_read:
+            has_died = not (self._thread.is_alive() or self._is_read)
+            why = "the thread that reads them has died" if has_died else "there were too many"
+            self._stats.notes.append(f"hooks were not told of every event: {why}")
         self._wait_for_hooks()
         # What hooks have failed at, or are slow, is told to the others before the end is.
         self._tell_warnings()
@@ -291,6 +292,7 @@ class RunEvents:
                 for event in self._reader.read(block.splitlines()):
                     self._tell(event)
             if is_over:
+                self._is_read = True
                 return
             self._tell_warnings()
 

@@ -111,20 +111,39 @@ def test_an_episode_that_goes_on_is_told_of_and_its_stored_calls_are_not(tmp_pat
     assert {event.step for event in events if isinstance(event, CallEnded)} == {1}
 
 
-def test_a_hook_that_fails_is_one_warning_and_the_run_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("error", [ValueError, SystemExit, asyncio.CancelledError, GeneratorExit])
+def test_a_hook_that_fails_is_one_warning_and_the_run_goes_on(
+    error: type[BaseException], tmp_path: Path
+) -> None:
     others: list[Event] = []
 
     def fails(event: Event) -> None:
         if isinstance(event, CallEnded):
-            raise SystemExit("no")
+            raise error("no")
 
     arena = Arena(tmp_path / "a.duckdb", hooks=[fails, others.append])
     summary = arena.run(study(subjects=1), watch=no_watch)
     assert (summary.done, summary.failed) == (1, 0)
     warnings = [event.sentence for event in others if isinstance(event, RunWarning)]
     assert len(warnings) == 1
-    assert "fails failed with SystemExit, and is told nothing more" in warnings[0]
+    assert f"fails failed with {error.__name__}, and is told nothing more" in warnings[0]
     assert isinstance(others[-1], StudyEnded)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_run_says_when_the_thread_that_reads_events_has_died(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(hooks.EventReader, "read", dies)
+    events: list[Event] = []
+    arena = Arena(tmp_path / "a.duckdb", hooks=[events.append])
+    assert arena.run(study(subjects=1), watch=no_watch).done == 1
+    (warning,) = [event.sentence for event in events if isinstance(event, RunWarning)]
+    assert warning.endswith("of every event: the thread that reads them has died")
+    assert isinstance(events[-1], StudyEnded)
 
 
 @pytest.mark.slow
