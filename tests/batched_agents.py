@@ -46,6 +46,8 @@ class Endpoint:
     has_batches: bool = True
     hangs: bool = False
     lost: bool = False
+    # So many times the results lack their last line.
+    cuts: int = 0
 
     async def is_available(self) -> bool:
         return self.has_batches
@@ -92,7 +94,11 @@ class Endpoint:
         return self.ends([*self.batches].index(id))
 
     async def results(self, id: str) -> AsyncIterator[tuple[str, bytes]]:
-        for custom_id in self.batches[id]:
+        shown = [*self.batches[id]]
+        if self.cuts:
+            self.cuts -= 1
+            shown.pop()
+        for custom_id in shown:
             yield custom_id, orjson.dumps([id, custom_id])
 
     async def read(self, line: bytes) -> Reply:

@@ -23,7 +23,7 @@ from arena.calls.batch_calls import Batch, BatchSettings
 from arena.calls.batch_record import state_label
 from arena.calls.ledger import RunContext
 from arena.calls.retry import wait_before_next
-from arena.errors import BatchUnclearError, ModelError, StudyError
+from arena.errors import BadReplyError, BatchUnclearError, ModelError, StudyError
 from arena.text import pluralize, utc_now
 from arena.types import Model
 
@@ -31,6 +31,8 @@ from arena.types import Model
 CLOCK_SKEW = timedelta(minutes=10)
 # Looks after a batch become rarer by this factor.
 SLOWER = 1.5
+# Results that lack lines are read so often.
+MOST_READS = 5
 T = TypeVar("T")
 
 
@@ -136,7 +138,11 @@ async def watch_batch(batch: Batch, wait_s: float, settings: BatchSettings) -> A
 
 
 async def read_results(batch: Batch, settings: BatchSettings) -> dict[str, bytes]:
-    """Return the lines of the results of a batch that has ended, by custom id."""
+    """Return the lines of the results of a batch that has ended, by custom id.
+
+    Raises BadReplyError if they go on to lack calls that the provider counts as done, and bills:
+    the file may be cut or stale, or a page of a proxy in its place.
+    """
     assert batch.provider_id is not None
     id = batch.provider_id
 
@@ -144,7 +150,24 @@ async def read_results(batch: Batch, settings: BatchSettings) -> dict[str, bytes
         """Read all of them; a connection that breaks in the middle leaves nothing."""
         return {custom: line async for custom, line in batch.endpoint.results(id)}
 
-    return await retried(read, settings)
+    wait_s = settings.first_wait_s
+    for _ in range(MOST_READS):
+        found = await retried(read, settings)
+        count = sum(custom.startswith(f"{batch.key}-") for custom in found)
+        if count >= (done := lines_done(batch)):
+            return found
+        await asyncio.sleep(wait_s)
+        wait_s = min(wait_s * SLOWER, settings.longest_wait_s)
+    raise BadReplyError(f"its results hold {count} of {pluralize(done, 'call')} that are done")
+
+
+def lines_done(batch: Batch) -> int:
+    """Return how many lines of a batch that has ended must have results."""
+    done = (batch.state.succeeded or 0) + (batch.state.failed or 0)
+    if not done and not batch.state.partial:
+        # A server that counts nothing.
+        return batch.lines
+    return min(done, batch.lines)
 
 
 async def retried(ask: Callable[[], Awaitable[T]], settings: BatchSettings) -> T:

@@ -98,6 +98,32 @@ async def test_a_line_that_cannot_be_read_fails_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "state",
+    [
+        BatchState("completed", ended=True),
+        BatchState("expired", ended=True, partial=True, succeeded=3, failed=1),
+    ],
+)
+async def test_results_that_lack_lines_are_read_again_and_never_paid_again(
+    tmp_path: Path, state: BatchState
+) -> None:
+    endpoint = Endpoint(ends=lambda number: state, cuts=2)
+    arena = store(tmp_path / "a.duckdb")
+    assert (await arena.play(study(batched_agent(endpoint), rounds=1))).done == 2
+    assert endpoint.sizes() == [4]
+    gone = Endpoint(ends=lambda number: state, cuts=10**6)
+    arena = store(tmp_path / "b.duckdb")
+    summary = await arena.play(study(batched_agent(gone), rounds=1))
+    assert (summary.open, gone.sizes()) == (2, [4])
+    assert "its results hold 3 of 4 calls that are done" in (summary.stopped or "")
+    assert arena.sql("select unread from batches").rows == ((4,),)
+    gone.cuts = 0
+    assert (await arena.play(study(batched_agent(gone), rounds=1))).done == 2
+    assert gone.sizes() == [4]
+
+
+@pytest.mark.slow
 async def test_rounds_are_split_by_the_provider_s_limits(tmp_path: Path) -> None:
     endpoint = Endpoint(terms=BatchTerms(3, 10**6))
     await store(tmp_path / "a.duckdb").play(study(batched_agent(endpoint), rounds=1))
