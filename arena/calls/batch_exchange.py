@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from arena.batches import BatchState
-from arena.calls.batch_calls import Batch, BatchSettings
+from arena.calls.batch_calls import Batch, BatchSettings, error_in
 from arena.calls.batch_record import state_label
 from arena.calls.ledger import RunContext
 from arena.calls.retry import wait_before_next
@@ -148,7 +148,12 @@ async def read_results(batch: Batch, settings: BatchSettings) -> dict[str, bytes
 
     async def read() -> dict[str, bytes]:
         """Read all of them; a connection that breaks in the middle leaves nothing."""
-        return {custom: line async for custom, line in batch.endpoint.results(id)}
+        found: dict[str, bytes] = {}
+        async for custom, line in batch.endpoint.results(id):
+            # A reply is kept, and paid for, whatever another line says of the same call.
+            if custom not in found or await error_in(batch, found[custom]) is not None:
+                found[custom] = line
+        return found
 
     wait_s = settings.first_wait_s
     for _ in range(MOST_READS):

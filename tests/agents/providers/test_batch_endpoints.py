@@ -150,6 +150,23 @@ def request() -> Request:
     )
 
 
+@pytest.mark.slow
+async def test_a_reply_is_kept_where_an_error_of_the_same_call_follows(
+    tmp_path: Path, server: BatchServer
+) -> None:
+    def add_errors(event: str) -> None:
+        """Say of each answered line that it failed, too."""
+        for batch in server.batches.values() if event == "created" else ():
+            batch.errors = [
+                {"custom_id": row["custom_id"], **OVERLOADED["OPENAI"]} for row in batch.answers
+            ]
+
+    server.on_event = add_errors
+    arena = Arena(tmp_path / "a.duckdb", batches=NOW, retry=QUICK)
+    assert (await arena.play(small("openai/gpt-4o-mini"))).done == 1
+    assert arena.sql("select count(*) from calls where status = 'failed'").rows == ((0,),)
+
+
 @REFERENCES
 @pytest.mark.slow
 async def test_a_batch_is_found_by_its_key_among_others(
