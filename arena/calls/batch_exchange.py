@@ -78,8 +78,10 @@ async def create_batch(
             failures.append(error)
         if may_be_created(failures[-1]):
             batch.provider_id = await find_batch(batch, began, known_ids, settings)
-            if batch.provider_id is not None:
-                return
+        elif failures[-1].sent and failures[-1].http_status == 429:
+            batch.provider_id = await find_once(batch, known_ids, settings)
+        if batch.provider_id is not None:
+            return
         wait_s = wait_before_next(retry, failures, 0.0, random.Random(batch.key))
         if wait_s is None:
             raise failures[-1]
@@ -89,7 +91,31 @@ async def create_batch(
 def may_be_created(error: ModelError) -> bool:
     """Return whether a batch may exist although its creation failed."""
     status = error.http_status
-    return error.sent and (status is None or status < 300 or status >= 500)
+    # A machine between may say that it timed out, or that it is there already, or elsewhere.
+    unsure = status is None or status < 400 or status in (408, 409) or status >= 500
+    return error.sent and unsure
+
+
+async def find_once(
+    batch: Batch, known_ids: Collection[str], settings: BatchSettings
+) -> str | None:
+    """Return the provider's id of a batch, None if it has none, or does not tell.
+
+    For a creation refused as one too many, which hardly ever comes about all the same: batches that
+    may be the one are not waited for.
+    """
+    try:
+        return await look_for(batch, known_ids, settings)
+    except BatchUnclearError:
+        return None
+
+
+async def look_for(batch: Batch, known_ids: Collection[str], settings: BatchSettings) -> str | None:
+    """Ask the provider for the id of a batch, until it answers."""
+    since = batch.planned_at - CLOCK_SKEW
+    return await retried(
+        lambda: batch.endpoint.find(batch.key, since, batch.lines, known_ids), settings
+    )
 
 
 async def find_batch(
@@ -102,12 +128,7 @@ async def find_batch(
     """
     while True:
         try:
-            found = await retried(
-                lambda: batch.endpoint.find(
-                    batch.key, batch.planned_at - CLOCK_SKEW, batch.lines, known_ids
-                ),
-                settings,
-            )
+            found = await look_for(batch, known_ids, settings)
         except BatchUnclearError:
             await asyncio.sleep(settings.longest_wait_s)
             continue
