@@ -15,7 +15,14 @@ from typing import Any
 import orjson
 
 from agents.providers import wire
-from agents.providers.batch_endpoints import BatchModel, document, lines_by_id, whole_number
+from agents.providers.batch_endpoints import (
+    BatchModel,
+    document,
+    entries_in,
+    id_in,
+    lines_by_id,
+    whole_number,
+)
 from agents.providers.faults import error_text, stated_status
 from arena.batches import BatchState, BatchTerms
 from arena.errors import BatchUnclearError, NotAskedError
@@ -62,7 +69,7 @@ class AnthropicBatches:
         while True:
             query = {"limit": str(PAGE), **after}
             page = document(self.model, await self.model.exchange("GET", PATH, query=query))
-            batches = [entry for entry in page.get("data") or () if isinstance(entry, dict)]
+            batches = entries_in(page, "data")
             for batch in batches:
                 id = batch.get("id")
                 if not isinstance(id, str) or id in known_ids or size_of(batch) != lines:
@@ -76,7 +83,7 @@ class AnthropicBatches:
             # The newest come first.
             if not page.get("has_more") or not batches or created_at(batches[-1]) < since:
                 break
-            after = {"after_id": str(batches[-1]["id"])}
+            after = {"after_id": id_in(batches[-1])}
         if unclear:
             raise BatchUnclearError(
                 f"{self.model.name} may be asked in {' or '.join(unclear)}, which runs"

@@ -16,7 +16,7 @@ import orjson
 from agents.providers import wire
 from agents.providers.faults import error_text, stated_status
 from arena.batches import BatchState, BatchTerms
-from arena.errors import BadReplyError, ModelError, NotAskedError
+from arena.errors import BadReplyError, BatchUnclearError, ModelError, NotAskedError
 from arena.types import Reply, Request
 
 COMPLETION_WINDOW = "24h"
@@ -74,6 +74,22 @@ def document(model: BatchModel, answer: bytes, *fields: str) -> dict[str, Any]:
     if isinstance(found, dict) and all(isinstance(found.get(name), str) for name in fields):
         return found
     raise BadReplyError(f"{model.name} gave an answer about batches that is none: {answer[:80]!r}")
+
+
+def entries_in(page: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """Return the entries of a list of batches, in the field of this name."""
+    listed = page.get(name)
+    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+
+
+def id_in(entry: Mapping[str, Any], field: str = "id") -> str:
+    """Return the id of a batch in a list.
+
+    Raises BatchUnclearError if it has none: the batch is there, and must not be created anew.
+    """
+    if isinstance(id := entry.get(field), str):
+        return id
+    raise BatchUnclearError("the provider lists a batch without its id")
 
 
 def whole_number(document: object, name: str) -> int | None:
@@ -136,16 +152,16 @@ class OpenAIBatches:
             query = {"limit": str(PAGE), **after}
             answer = await self.model.exchange("GET", f"{self.root}/batches", query=query)
             page = document(self.model, answer)
-            batches = [entry for entry in page.get("data") or () if isinstance(entry, dict)]
+            batches = entries_in(page, "data")
             for batch in batches:
                 metadata = batch.get("metadata")
                 if isinstance(metadata, dict) and metadata.get(KEY_NAME) == key:
-                    return str(batch["id"])
+                    return id_in(batch)
             # The newest come first.
             oldest = whole_number(batches[-1], "created_at") if batches else None
             if not page.get("has_more") or oldest is None or oldest < seconds(since):
                 return None
-            after = {"after": str(batches[-1]["id"])}
+            after = {"after": id_in(batches[-1])}
 
     async def poll(self, id: str) -> BatchState:
         """Return how a batch stands."""

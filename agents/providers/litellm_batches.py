@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import orjson
 
 from agents.providers import sdk, wire
-from agents.providers.batch_endpoints import KEY_NAME, lines_by_id, read_line, whole_number
+from agents.providers.batch_endpoints import (
+    KEY_NAME,
+    entries_in,
+    id_in,
+    lines_by_id,
+    read_line,
+    whole_number,
+)
 from arena.batches import BatchState, BatchTerms
 from arena.errors import BadReplyError, ModelError, NotAskedError
 from arena.types import BatchEndpoint, Message, Place, Reply, Request, Sampling
@@ -167,12 +174,11 @@ class MistralBatches:
                 "created_after": f"{since.isoformat()}Z",
             }
             answer = fields_of(self.model, await self._send("GET", "/batch/jobs", query=query))
-            jobs = [entry for entry in answer.get("data") or () if isinstance(entry, dict)]
-            for job in jobs:
+            for job in entries_in(answer, "data"):
                 metadata = job.get("metadata")
                 if isinstance(metadata, dict) and metadata.get(KEY_NAME) == key:
-                    return str(job["id"])
-            if len(jobs) < PAGE:
+                    return id_in(job)
+            if not isinstance(jobs := answer.get("data"), list) or len(jobs) < PAGE:
                 return None
             page += 1
 
@@ -267,10 +273,9 @@ class GeminiBatches:
         token: dict[str, str] = {}
         while True:
             page = await self._send("GET", "/batches", query={"pageSize": str(PAGE), **token})
-            listed = [entry for entry in page.get("operations") or () if isinstance(entry, dict)]
-            for operation in listed:
+            for operation in entries_in(page, "operations"):
                 if metadata_of(operation).get("displayName") == f"{KEY_NAME}-{key}":
-                    return str(operation["name"])
+                    return id_in(operation, "name")
             if not isinstance(next_token := page.get("nextPageToken"), str) or not next_token:
                 return None
             token = {"pageToken": next_token}

@@ -188,6 +188,24 @@ async def test_a_batch_is_found_by_its_key_among_others(
     await endpoint.cancel(ids[keys[0]])
 
 
+@REFERENCES
+@pytest.mark.slow
+async def test_entries_of_a_list_without_an_id_are_no_fault(
+    server: BatchServer, reference: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = agent(reference).model.batches
+    assert endpoint is not None
+    key, since = "a" * 16, utc_now() - timedelta(minutes=5)
+    await endpoint.create(key, [await endpoint.line(custom_id(key, request()), request())])
+    (batch,) = server.batches.values()
+    monkeypatch.setattr(batch, "id", None)
+    # Nobody else's is the one; ours is there, and is not created anew.
+    assert await endpoint.find("b" * 16, since, 2, ()) is None
+    if not reference.startswith("anthropic/"):
+        with pytest.raises(BatchUnclearError, match="without its id"):
+            await endpoint.find(key, since, 1, ())
+
+
 @pytest.mark.slow
 async def test_a_server_of_one_s_own_is_asked_in_batches_if_it_has_them(
     tmp_path: Path, server: BatchServer
