@@ -62,7 +62,7 @@ class AnthropicBatches:
     ) -> str | None:
         """Return the id of the batch whose requests have this key, None if there is none.
 
-        Raises BatchUnclearError while one of its age and size runs.
+        Raises BatchUnclearError while one of its age and size runs or cannot be read.
         """
         unclear: list[str] = []
         after: dict[str, str] = {}
@@ -76,25 +76,32 @@ class AnthropicBatches:
                     continue
                 if created_at(batch) < since:
                     continue
-                if batch.get("processing_status") != "ended":
-                    unclear.append(id)
-                elif await self._has_key(batch, key):
+                has_key = None
+                if batch.get("processing_status") == "ended":
+                    has_key = await self._has_key(id, key)
+                if has_key:
                     return id
+                if has_key is None:
+                    unclear.append(id)
             # The newest come first.
             if not page.get("has_more") or not batches or created_at(batches[-1]) < since:
                 break
             after = {"after_id": id_in(batches[-1])}
         if unclear:
             raise BatchUnclearError(
-                f"{self.model.name} may be asked in {' or '.join(unclear)}, which runs"
+                f"{self.model.name} may be asked in {' or '.join(unclear)}, whose results cannot be"
+                " read yet"
             )
         return None
 
-    async def _has_key(self, batch: Mapping[str, Any], key: str) -> bool:
-        """Return whether the requests of a batch that has ended have this key."""
-        async for custom_id, _ in self.results(str(batch["id"])):
+    async def _has_key(self, id: str, key: str) -> bool | None:
+        """Return whether the requests of a batch that has ended have this key.
+
+        None while no result of it can be read: it may be ours.
+        """
+        async for custom_id, _ in self.results(id):
             return custom_id.startswith(f"{key}-")
-        return False
+        return None
 
     async def poll(self, id: str) -> BatchState:
         """Return how a batch stands."""
