@@ -78,7 +78,8 @@ def speaking_to(url: str, reference: str, timeout_s: float = 2.0) -> Iterator[Mo
         match kind:
             case "http":
                 model = http_model(f"{name}@{url}")
-                model._timeout = type(model._timeout)(total=timeout_s)
+                [server] = model._servers.all
+                server._timeout = type(server._timeout)(total=timeout_s)
                 yield model
             case "openai":
                 yield openai_model(name, timeout_s=timeout_s)

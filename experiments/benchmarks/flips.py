@@ -103,7 +103,7 @@ def play_unfolded(path: Path) -> None:
 
 
 def write_rare_lines(path: Path) -> None:
-    """Write a line of each kind that only a change of plan, model or mind brings about."""
+    """Write a line of each kind that that these studies write none of."""
     journal = Journal(database.journal_folder(path), "99990101T000000-000000")
     at = "2026-11-27T00:00:00"
     journal.append(
@@ -114,6 +114,11 @@ def write_rare_lines(path: Path) -> None:
         line("deviations", {"registration": "0", "run": "r", "part": "arms", "noted_at": at}),
         line("label_entries", {"item": "e", "kind": "episode", "question": "winner", "rater": "r"}),
         line("published_numbers", {"item": "e", "model": "m", "name": "tokens", "value": 1.0}),
+        line("images", {"image": "0", "media_type": "image/png", "base64": "iVBORw0KGgo="}),
+        line(
+            "batch_plans", {"batch": "b", "run": "r", "study": "s", "model": "m", "planned_at": at}
+        ),
+        line("batch_states", {"batch": "b", "provider_id": "p", "state": "ended", "at": at}),
     )
     journal.close()
 
