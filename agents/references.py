@@ -56,6 +56,8 @@ PROVIDERS = frozenset(
     vertex_ai_beta volcengine wandb watsonx xai xinference zai
     """.split()  # noqa: SIM905
 )
+# Models whose own settings stand behind a "?".
+WITH_QUERY = {"local", "toy"}
 
 
 def unknown_reference_error(reference: str) -> StudyError:
@@ -80,6 +82,18 @@ def unknown_reference_error(reference: str) -> StudyError:
     return StudyError(f"there is no model reference {shown!r}; {hint}{forms}")
 
 
+def unknown_setting_error(reference: str) -> StudyError:
+    """Return the error for a reference that ends in what is no setting of an agent."""
+    where, _, query = reference.rpartition("?")
+    names = [pair.partition("=")[0] for pair in query.split("&")]
+    wrong = " and ".join(name for name in names if name not in REFERENCE_SETTINGS)
+    return StudyError(
+        f"{where.partition('@')[0]} has no setting {wrong or query!r:.60}: a reference ends in"
+        f" {' or '.join(f'?{name}=' for name in REFERENCE_SETTINGS)}, behind its address if it has"
+        " one; other settings are fields of Sampling"
+    )
+
+
 def is_ours(kind: str) -> bool:
     """Return whether the beginning of a reference is one that we resolve ourselves."""
     return kind in PROVIDERS or (kind in FORMS and kind != "litellm")
@@ -102,6 +116,8 @@ def model(reference: str) -> Model:
     plugin = find_plugin(MODELS, kind, ours=is_ours(kind))
     if plugin is not None:
         return model_of_plugin(plugin, rest)
+    if "?" in rest and kind in {*FORMS, *PROVIDERS} - WITH_QUERY:
+        raise unknown_setting_error(reference)
     # Each provider is imported only when a reference names it: SDKs and torch take seconds.
     if kind == "openai":
         from agents.providers.openai_sdk import openai_model
