@@ -14,8 +14,10 @@ from agents import agent
 from analysis.figures.registry import figure
 from analysis.read.controls import ArmOptions, ControlData, read_controls, role_of
 from analysis.read.debates import Debates
+from analysis.read.selection import Selection
 from analysis.reports.controls import ControlFindings, control_findings
 from analysis.reports.debates import report, study_reports
+from analysis.reports.standings import study_standings
 from analysis.reports.tables.debates import report_document
 from arena import Arena, run_stages
 from experiments.two_llms_debate import study
@@ -229,3 +231,15 @@ def test_headlines_are_of_the_arms_that_are_no_controls(tmp_path: Path) -> None:
     assert [row[0] for row in table.rows] == ["being answered", "what is answered", "the opponent"]
     # An arm that leaves everything as it is has no controls to read.
     assert read_controls(path, ["no such study"]) == {}
+
+
+@pytest.mark.slow
+def test_control_arms_are_ranked_only_where_they_are_named(tmp_path: Path) -> None:
+    arena = Arena(tmp_path / "a.duckdb")
+    models = ["sim/confident", "sim/modest"]
+    controlled = study(preset="cross_model", models=models, controls=["unheard"])
+    run_stages(arena, [controlled, jury("jury", controlled, [agent("sim/judge")])])
+    plain = study_standings(arena.path, controlled.name)
+    named = Selection(arms=("cross_model", "unheard"))
+    both = study_standings(arena.path, controlled.name, selection=named)
+    assert (plain.outcomes.judged, both.outcomes.judged) == (12, 24)
