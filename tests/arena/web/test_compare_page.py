@@ -16,6 +16,9 @@ from arena.web.site import Site
 from arena.web.words import render
 from tests.arena.web.conftest import RunningViewer
 
+# Each page takes a store, a server and seconds.
+pytestmark = pytest.mark.slow
+
 compare = dict((kind, make) for kind, _, make in PAGES)["compare"]
 STUDIES = {"a": "two_llms_debate_self", "b": "two_llms_debate_informed"}
 
@@ -48,7 +51,6 @@ def made(db: Path, **query: str) -> str:
     return render(Site(db), compare(Site(db), "", query))
 
 
-@pytest.mark.slow
 def test_two_studies_are_chosen_compared_and_each_pair_links_to_both(
     page: Page, serve: Callable[[Path], RunningViewer], two: Path
 ) -> None:
@@ -67,7 +69,6 @@ def test_two_studies_are_chosen_compared_and_each_pair_links_to_both(
     expect(page.get_by_role("heading", level=1)).to_be_visible()
 
 
-@pytest.mark.slow
 def test_only_pairs_that_differ_can_be_shown(two: Path) -> None:
     every = pairs(two, STUDIES["a"], STUDIES["b"])
     differing = [pair for pair in every if pair.differs]
@@ -78,7 +79,6 @@ def test_only_pairs_that_differ_can_be_shown(two: Path) -> None:
     assert all((pair.episode in only) == pair.differs for pair in every)
 
 
-@pytest.mark.slow
 def test_simulated_studies_are_labelled_and_unmatched_plays_are_counted(two: Path) -> None:
     text = made(two, **STUDIES)
     assert text.count("SIMULATED</strong>") == 2
@@ -100,7 +100,6 @@ def test_what_cannot_be_compared_is_said_above_the_form(
     assert words in text.partition("<form")[0].partition('role="alert"')[2]
 
 
-@pytest.mark.slow
 def test_the_page_has_no_violations_of_accessibility(
     page: Page, serve: Callable[[Path], RunningViewer], two: Path
 ) -> None:

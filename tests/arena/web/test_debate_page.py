@@ -24,6 +24,9 @@ from arena.web.site import Ask, Site
 from tests.arena.web.conftest import RunningViewer
 from tests.arena.web.transcripts import ATTACKS, ENDLESS, Rows, page_html, play, turn, write_store
 
+# Each page takes a store, a server and seconds.
+pytestmark = pytest.mark.slow
+
 SIDES = {"proposition": "m/a", "opposition": "m/b"}
 
 
@@ -65,7 +68,6 @@ def a_debate(db: Path) -> str:
     return str(query(db, "select min(episode) from plays where protocol = 'debate'").rows[0][0])
 
 
-@pytest.mark.slow
 def test_each_speech_stands_in_its_lane_with_the_rating_under_it(
     page: Page, serve: Callable[[Path], RunningViewer], tournament: Path
 ) -> None:
@@ -88,7 +90,6 @@ def test_each_speech_stands_in_its_lane_with_the_rating_under_it(
     assert left["x"] + left["width"] <= right["x"]
 
 
-@pytest.mark.slow
 def test_the_switch_takes_out_what_was_private_and_stands_in_the_address(
     page: Page, serve: Callable[[Path], RunningViewer], tournament: Path
 ) -> None:
@@ -138,7 +139,6 @@ def test_every_turn_names_those_it_had_read_with_the_face(
     expect(page.locator(":target").get_by_role("heading")).to_have_text("Opposition, opening")
 
 
-@pytest.mark.slow
 def test_each_turn_leads_to_its_call_and_each_verdict_to_its_judging(
     page: Page, serve: Callable[[Path], RunningViewer], tournament: Path
 ) -> None:
@@ -153,7 +153,6 @@ def test_each_turn_leads_to_its_call_and_each_verdict_to_its_judging(
     expect(page).to_have_url(url)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tournament", "published_store"])
 def test_outcomes_are_those_of_the_view(name: str, request: pytest.FixtureRequest) -> None:
     db: Path = request.getfixturevalue(name)
@@ -299,7 +298,6 @@ def test_debates_of_a_study_are_linked_in_a_row(tmp_path: Path) -> None:
     assert 'rel="next" href="/debate/c"' in text
 
 
-@pytest.mark.slow
 def test_hostile_words_run_nothing_and_are_not_cut_silently(
     page: Page, serve: Callable[[Path], RunningViewer], hostile: Path
 ) -> None:
@@ -323,7 +321,6 @@ def test_hostile_words_run_nothing_and_are_not_cut_silently(
     assert shown + int(re.sub(r"\D", "", cut.first.inner_text())) == len(ENDLESS.rstrip())
 
 
-@pytest.mark.slow
 def test_it_can_be_read_without_javascript_on_a_phone(
     browser: Browser, serve: Callable[[Path], RunningViewer], published_store: Path
 ) -> None:
@@ -342,7 +339,6 @@ def test_it_can_be_read_without_javascript_on_a_phone(
     context.close()
 
 
-@pytest.mark.slow
 def test_no_page_is_wider_than_a_phone(
     page: Page, serve: Callable[[Path], RunningViewer], hostile: Path, published_store: Path
 ) -> None:
@@ -352,7 +348,6 @@ def test_no_page_is_wider_than_a_phone(
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-@pytest.mark.slow
 def test_lines_of_a_speech_are_of_a_length_that_can_be_read(
     page: Page, serve: Callable[[Path], RunningViewer], published_store: Path
 ) -> None:
@@ -366,7 +361,6 @@ def test_lines_of_a_speech_are_of_a_length_that_can_be_read(
     assert 55 <= width <= 80
 
 
-@pytest.mark.slow
 def test_the_keyboard_reaches_switch_speeches_and_judges(
     page: Page, serve: Callable[[Path], RunningViewer], tournament: Path
 ) -> None:

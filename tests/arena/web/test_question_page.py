@@ -19,6 +19,9 @@ from arena.web.words import render
 from tests.arena.web.conftest import RunningViewer
 from tests.arena.web.transcripts import ATTACKS, ENDLESS, Rows, page_html, play, turn, write_store
 
+# Each page takes a store, a server and seconds.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -107,7 +110,6 @@ def an_episode(db: Path, protocol: str) -> str:
     return str(query(db, chosen, [protocol]).rows[0][0])
 
 
-@pytest.mark.slow
 def test_the_final_answer_says_in_words_whether_it_is_right(
     page: Page, serve: Callable[[Path], RunningViewer], peers: Path
 ) -> None:
@@ -125,7 +127,6 @@ def test_the_final_answer_says_in_words_whether_it_is_right(
     expect(page.locator(".outcome")).to_contain_text(f"gold answer {gold}")
 
 
-@pytest.mark.slow
 def test_a_receiver_names_its_senders_with_the_similarity(
     page: Page, serve: Callable[[Path], RunningViewer], peers: Path
 ) -> None:
@@ -145,7 +146,6 @@ def test_a_receiver_names_its_senders_with_the_similarity(
     expect(page.locator(f"#turn-path{path}-3 .reads")).to_have_count(0)
 
 
-@pytest.mark.slow
 def test_the_picture_has_a_curve_for_every_route_and_the_table_a_row(
     page: Page, serve: Callable[[Path], RunningViewer], peers: Path
 ) -> None:
@@ -257,7 +257,6 @@ def test_confidence_that_may_be_a_private_rating_is_left_out_without_private_wor
         assert "MY THOUGHTS" not in text
 
 
-@pytest.mark.slow
 def test_either_address_leads_to_the_page_of_an_episode(
     page: Page, serve: Callable[[Path], RunningViewer], tournament: Path, peers: Path
 ) -> None:
@@ -302,7 +301,6 @@ def test_a_failed_question_shows_its_error(tmp_path: Path) -> None:
     assert "no final answer" not in text
 
 
-@pytest.mark.slow
 def test_a_crowd_is_shown_lane_by_lane_and_block_by_block(
     page: Page, serve: Callable[[Path], RunningViewer], crowd: Path
 ) -> None:
@@ -364,7 +362,6 @@ def test_texts_share_the_room_and_short_ones_stay_whole() -> None:
         assert chars_that_fit(words, size_of(words) - 1) < len(words)
 
 
-@pytest.mark.slow
 def test_hostile_words_run_nothing_and_are_not_cut_silently(
     page: Page, serve: Callable[[Path], RunningViewer], hostile: Path
 ) -> None:
@@ -382,7 +379,6 @@ def test_hostile_words_run_nothing_and_are_not_cut_silently(
     expect(page.locator("details.rest[open]")).to_be_visible()
 
 
-@pytest.mark.slow
 def test_it_can_be_read_without_javascript_on_a_phone(
     browser: Browser, serve: Callable[[Path], RunningViewer], peers: Path, hostile: Path
 ) -> None:
@@ -401,7 +397,6 @@ def test_it_can_be_read_without_javascript_on_a_phone(
     context.close()
 
 
-@pytest.mark.slow
 def test_the_keyboard_reaches_picture_lanes_and_calls(
     page: Page, serve: Callable[[Path], RunningViewer], peers: Path
 ) -> None:

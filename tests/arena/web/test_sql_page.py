@@ -37,6 +37,9 @@ from arena.web.site import Site
 from arena.web.words import render
 from tests.arena.web.conftest import RunningViewer
 
+# Each page takes a store, a server and seconds.
+pytestmark = pytest.mark.slow
+
 sql = dict((kind, make) for kind, _, make in PAGES)["sql"]
 
 
@@ -51,7 +54,6 @@ def fetched(address: str) -> tuple[bytes, dict[str, str]]:
         return answer.read(), {name.lower(): value for name, value in answer.headers.items()}
 
 
-@pytest.mark.slow
 def test_a_query_is_typed_and_run_and_its_address_can_be_sent(
     page: Page, serve: Callable[[Path], RunningViewer], tournament: Path
 ) -> None:
@@ -90,7 +92,6 @@ def test_every_table_view_and_macro_is_described_with_its_columns(tournament: Pa
     assert all(canned.question.replace("'", "&#39;") in text for canned in CANNED.values())
 
 
-@pytest.mark.slow
 def test_every_canned_query_runs_as_the_page_offers_it(tournament: Path) -> None:
     with Site(tournament).store(()) as ask:
         offered = canned_queries(example_arguments(ask))
@@ -99,7 +100,6 @@ def test_every_canned_query_runs_as_the_page_offers_it(tournament: Path) -> None
     }
 
 
-@pytest.mark.slow
 def test_a_result_is_taken_away_as_csv_json_and_parquet(
     serve: Callable[[Path], RunningViewer], tournament: Path, tmp_path: Path
 ) -> None:
@@ -119,7 +119,6 @@ def test_a_result_is_taken_away_as_csv_json_and_parquet(
     assert duckdb.sql(f"from '{tmp_path / 'r.parquet'}'").fetchall()[1][0] == "ü"
 
 
-@pytest.mark.slow
 def test_a_query_of_another_site_waits_in_the_box_until_it_is_run(
     page: Page, serve: Callable[[Path], RunningViewer], tournament: Path
 ) -> None:
@@ -139,7 +138,6 @@ def test_a_query_of_another_site_waits_in_the_box_until_it_is_run(
     expect(page.get_by_role("cell", name="42")).to_be_visible()
 
 
-@pytest.mark.slow
 def test_a_query_is_saved_with_the_token_and_found_again(
     page: Page, serve: Callable[[Path], RunningViewer], tournament: Path
 ) -> None:
@@ -158,7 +156,6 @@ def test_a_query_is_saved_with_the_token_and_found_again(
         file.unlink()
 
 
-@pytest.mark.slow
 def test_a_chart_is_drawn_of_what_fits_and_its_choice_stands_in_the_address(
     page: Page, serve: Callable[[Path], RunningViewer], tournament: Path
 ) -> None:
@@ -232,7 +229,6 @@ def test_values_of_a_query_come_from_its_process_as_they_are(tournament: Path) -
     ).rows == (([date(2020, 1, 1)], Decimal("1.5")),)
 
 
-@pytest.mark.slow
 def test_a_file_that_is_too_large_is_refused_and_leaves_nothing(tournament: Path) -> None:
     before = set(scratch().iterdir())
     with pytest.raises(StoreError, match="larger than 64 MB"):
@@ -314,7 +310,6 @@ def test_results_of_simulated_studies_are_labelled(tournament: Path, published_s
     assert "SIMULATED" not in made(published_store, q="select 1").partition("Example queries")[0]
 
 
-@pytest.mark.slow
 def test_the_page_has_no_violations_of_accessibility(
     page: Page, serve: Callable[[Path], RunningViewer], tournament: Path
 ) -> None:

@@ -18,6 +18,9 @@ from arena.store.database import query
 from tests.arena.web.conftest import ROOT, RunningViewer, viewer
 from tests.publication import is_real
 
+# Each page takes a store, a server and seconds.
+pytestmark = pytest.mark.slow
+
 Serve = Callable[[Path], RunningViewer]
 EMPTY = '<svg xmlns="http://www.w3.org/2000/svg"/>'
 
@@ -39,7 +42,6 @@ def test_the_first_page_lists_the_studies(page: Page, serve: Serve, tournament: 
     assert "token" not in page.url
 
 
-@pytest.mark.slow
 def test_an_empty_store_says_what_to_do(page: Page, tmp_path: Path) -> None:
     from arena.store.database import create
 
@@ -49,7 +51,6 @@ def test_an_empty_store_says_what_to_do(page: Page, tmp_path: Path) -> None:
         expect(page.locator("main")).to_contain_text("This store is empty")
 
 
-@pytest.mark.slow
 def test_a_study_shows_its_numbers(plain: Page, serve: Serve, published_store: Path) -> None:
     plain.goto(f"{serve(published_store).url}/study/cross_model")
     row = plain.get_by_role("region", name="Ratings by phase").get_by_role(
@@ -95,7 +96,6 @@ def test_filters_narrow_the_list_and_stand_in_the_address(
     assert all("openai/o3-mini" in row for row in rows)
 
 
-@pytest.mark.slow
 def test_long_lists_are_paged_on_the_server(plain: Page, serve: Serve, tournament: Path) -> None:
     plain.goto(f"{serve(tournament).url}/study/tournament")
     expect(plain.get_by_role("region", name="List").get_by_role("row")).to_have_count(51)
@@ -103,7 +103,6 @@ def test_long_lists_are_paged_on_the_server(plain: Page, serve: Serve, tournamen
     expect(plain.get_by_text("page 2 of 6, 300 debates")).to_be_visible()
 
 
-@pytest.mark.slow
 def test_a_study_of_questions_lists_its_plays(plain: Page, serve: Serve, peers: Path) -> None:
     (study,) = query(peers, "select study from studies limit 1").rows[0]
     plain.goto(f"{serve(peers).url}/study/{study}")
@@ -118,7 +117,6 @@ def test_a_study_of_questions_lists_its_plays(plain: Page, serve: Serve, peers: 
     assert all("✓ right" in row for row in rows)
 
 
-@pytest.mark.slow
 def test_winners_in_the_list_are_those_of_the_view(
     plain: Page, serve: Serve, tournament: Path
 ) -> None:
@@ -138,7 +136,6 @@ def test_winners_in_the_list_are_those_of_the_view(
     assert len(set(told.values())) > 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "address",
     [
@@ -160,7 +157,6 @@ def test_what_is_not_there_is_said_in_a_sentence(
     tab.close()
 
 
-@pytest.mark.slow
 def test_studies_are_readable_without_javascript(
     browser: Browser, serve: Serve, tournament: Path
 ) -> None:
@@ -172,14 +168,12 @@ def test_studies_are_readable_without_javascript(
     context.close()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("address", ["/", "/study/tournament", "/study/tournament jury"])
 def test_pages_pass_axe(page: Page, serve: Serve, tournament: Path, address: str) -> None:
     page.goto(serve(tournament).url + address)
     assert Axe().run(page).response["violations"] == []
 
 
-@pytest.mark.slow
 def test_a_study_that_was_stopped_is_not_followed(plain: Page, tmp_path: Path) -> None:
     db = tmp_path / "stopped.duckdb"
     assert (
@@ -203,7 +197,6 @@ def test_a_study_that_was_stopped_is_not_followed(plain: Page, tmp_path: Path) -
         expect(plain.get_by_text("Follows the run")).to_have_count(0)
 
 
-@pytest.mark.slow
 def test_the_page_of_a_running_study_follows_it(plain: Page, tmp_path: Path) -> None:
     code = (
         "import asyncio\nfrom agents.scripted import scripted\n"
@@ -235,7 +228,6 @@ def test_the_page_of_a_running_study_follows_it(plain: Page, tmp_path: Path) -> 
         run.wait(10)
 
 
-@pytest.mark.slow
 def test_three_clicks_lead_from_the_first_page_to_the_debate_that_drives_the_finding(
     page: Page, serve: Serve, tournament: Path
 ) -> None:
@@ -253,7 +245,6 @@ def test_three_clicks_lead_from_the_first_page_to_the_debate_that_drives_the_fin
     expect(page.get_by_role("heading", name="Speeches")).to_be_visible()
 
 
-@pytest.mark.slow
 def test_a_figure_shows_the_numbers_of_its_sql(page: Page, serve: Serve, tournament: Path) -> None:
     page.goto(f"{serve(tournament).url}/figure/tournament?figure=confidence")
     (mean,) = query(
@@ -268,7 +259,6 @@ def test_a_figure_shows_the_numbers_of_its_sql(page: Page, serve: Serve, tournam
     assert Axe().run(page).response["violations"] == []
 
 
-@pytest.mark.slow
 def test_the_keyboard_alone_reaches_a_debate(plain: Page, serve: Serve, tournament: Path) -> None:
     plain.goto(f"{serve(tournament).url}/study/tournament")
     first = plain.get_by_role("region", name="List").get_by_role("link").first
