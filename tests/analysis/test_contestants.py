@@ -32,6 +32,9 @@ from arena.web.site import Site
 from protocols.debate import debate
 from protocols.judging import jury
 
+# Whole stores are played and reported here, which takes seconds.
+pytestmark = pytest.mark.slow
+
 MOTIONS = [Subject(f"This house would count to {n}.") for n in range(2)]
 COLD, HOT = "sim/even [temperature 0.0]", "sim/even [temperature 1.0]"
 
@@ -126,7 +129,6 @@ def rows_of(found: StudyReport) -> dict[str, int]:
     return {row.contestant: row.n for row in found.debates.contestants}
 
 
-@pytest.mark.slow
 def test_a_report_tells_contestants_apart_and_says_what_it_pools(store: Path) -> None:
     heat, personas = Arena(store).report("heat"), Arena(store).report("personas")
     assert rows_of(heat.results[0]) == {COLD: 4, HOT: 4}
@@ -145,7 +147,6 @@ def test_a_report_tells_contestants_apart_and_says_what_it_pools(store: Path) ->
     }
 
 
-@pytest.mark.slow
 def test_a_filtered_report_says_so_and_counts_the_same_debates_as_sql(store: Path) -> None:
     told = Arena(store).report("personas", models=["Ann", "Bob"], where="repeat = 0")
     assert rows_of(told.results[0]) == {"Ann": 8, "Bob": 4}
@@ -155,7 +156,6 @@ def test_a_filtered_report_says_so_and_counts_the_same_debates_as_sql(store: Pat
         Arena(store).report("personas", where="repeat = 7")
 
 
-@pytest.mark.slow
 def test_rank_tells_contestants_apart(store: Path) -> None:
     standings = Arena(store).rank("personas")
     assert {row.agent for row in standings.results[0].contestants} == {"Ann", "Bob", "Cy"}
@@ -165,7 +165,6 @@ def test_rank_tells_contestants_apart(store: Path) -> None:
     assert "Of 14 episodes 6 chosen" in str(chosen)
 
 
-@pytest.mark.slow
 def test_pages_tell_contestants_apart_and_take_the_filters(store: Path) -> None:
     pages = {kind: make for kind, _, make in PAGES}
     site = Site(store, private=True)
@@ -198,7 +197,6 @@ def test_comparisons_match_by_contestant_and_adjust_all_tests_of_debates(store: 
     )
 
 
-@pytest.mark.slow
 def test_exports_are_filtered_too(store: Path, tmp_path: Path) -> None:
     command = ["export", "--db", str(store), "--models", "Ann,Bob"]
     assert main([*command, str(tmp_path / "csv"), "--format", "csv"]) == 0

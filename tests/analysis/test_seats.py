@@ -38,6 +38,9 @@ from arena.web.pages.transcript import transcript
 from arena.web.site import Site
 from protocols.parsing.tags import speech_and_confidence
 
+# Whole stores are played and reported here, which takes seconds.
+pytestmark = pytest.mark.slow
+
 VERSION = "1"
 FORM = "\nReply with <thoughts>, <speech> and <rating> (0 to 100, how sure you are) blocks."
 DEBATERS = ("ann", "ben", "cem")

@@ -15,6 +15,9 @@ from protocols import laws
 from protocols.best_of_n import best_of_n
 from tests.question_agents import QUESTION, agent_with_capabilities, box, by_seed, final, play
 
+# Whole stores are played and reported here, which takes seconds.
+pytestmark = pytest.mark.slow
+
 
 def certain(*said: tuple[object, float | None], can: str = "measures") -> Agent:
     """A solver whose path i gives this answer (None: nothing readable) with this self-certainty
@@ -33,7 +36,6 @@ def certain(*said: tuple[object, float | None], can: str = "measures") -> Agent:
     return agent_with_capabilities(script, can)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("said", "answer"),
     [
@@ -56,7 +58,6 @@ def test_the_most_certain_answer_that_can_be_read_is_the_best(
 RANKED = [(7, 4.0), (5, 3.0), (5, 2.0), (5, 1.0)]  # Borda weights 4, 3, 2, 1 before the power
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("said", "power", "answer", "share"),
     [
@@ -77,7 +78,6 @@ def test_a_borda_vote_weighs_ranks_by_a_power(
     assert final(arena) == (answer, False, pytest.approx(share))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("cut", [1, 2, 3, 4])
 def test_an_episode_that_is_continued_picks_the_same_answer(tmp_path: Path, cut: int) -> None:
     solver = certain((5, 1.0), (7, 4.0), (4, 3.0), (5, 2.0))
@@ -217,7 +217,6 @@ def test_best_of_n_obeys_the_laws() -> None:
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "measure"),
     [

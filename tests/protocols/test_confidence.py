@@ -22,6 +22,9 @@ from arena.types import Reply, Request
 from protocols import laws
 from protocols.confidence import aggregate_samples, confidence_elicitation, options_for_calls
 
+# Whole stores are played and reported here, which takes seconds.
+pytestmark = pytest.mark.slow
+
 QUESTION = Subject("What is 7 * 8 + 1?", "question", "57")
 OPTIONS = Subject("Which is blue?", "question", "B", ("the sun", "the sky", "a leaf"))
 BLACK_BOX = ("vanilla", "chain_of_thought", "multi_step", "top_k", "self_probing")
@@ -67,7 +70,6 @@ def test_the_protocol_obeys_the_laws(options: dict[str, object]) -> None:
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("strategy", BLACK_BOX)
 def test_a_solver_of_known_accuracy_and_confidence_is_found_as_it_is(
     tmp_path: Path, strategy: str
@@ -109,7 +111,6 @@ def test_the_product_of_steps_is_near_the_confidence_of_the_whole(tmp_path: Path
     assert 0.2 < accuracy < 0.8
 
 
-@pytest.mark.slow
 def test_each_way_asks_for_what_it_reads(tmp_path: Path) -> None:
     said = {
         "vanilla": "Answer: \\boxed{57}\nConfidence: 85%",

@@ -12,6 +12,9 @@ from protocols import laws
 from protocols.universal_self_consistency import PICK, read_pick, universal_self_consistency
 from tests.question_agents import QUESTION, box, by_seat, by_seed, final, paths, play, seats_shown
 
+# Whole stores are played and reported here, which takes seconds.
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("pick", "index"),
@@ -27,7 +30,6 @@ def test_the_last_response_that_is_named_counts(pick: str, index: str) -> None:
     assert read_pick(pick, count=3).answer == index
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pick", "flag"),
     [

@@ -22,6 +22,9 @@ from arena.store.database import open_live, query
 from protocols.judging import jury
 from tests.analysis.conftest import Add, AddPlays
 
+# Whole stores are played and reported here, which takes seconds.
+pytestmark = pytest.mark.slow
+
 CUP = "it's a cup"
 HOSTILE = "<script>alert(1)&\"'\u202e"
 JUDGED = {"ratings": [(60, 70, 80), (55, 65, 85)], "votes": [("proposition", 0.9)]}
@@ -78,7 +81,6 @@ FILTERS = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("where", FILTERS, ids=lambda where: " ".join(where.active_filters()))
 def test_filtered_queries_give_the_numbers_of_figures(cup: Path, where: DebateFilter) -> None:
     found = figures(cup, CUP, where=where)
@@ -158,7 +160,6 @@ def test_reliability_is_by_bins_closed_on_the_right_without_ties(add: Add) -> No
     assert "1 tie" in found.caption
 
 
-@pytest.mark.slow
 def test_every_figure_says_what_it_shows_and_is_drawn(
     of_cup: dict[str, Figure], of_answers: dict[str, Figure]
 ) -> None:
@@ -189,7 +190,6 @@ def test_a_study_of_models_is_not_called_simulated_but_for_its_jury(
     assert "SIMULATED" in figure(path, "s", "confidence").caption
 
 
-@pytest.mark.slow
 def test_real_debates_with_a_simulated_jury_are_marked_where_the_jury_counts(add: Add) -> None:
     path = add("s", *[{"ratings": JUDGED["ratings"]}] * 3)
     played = jury("made up", "s", [agent("sim/judge")], orders=["as played"])
@@ -236,7 +236,6 @@ def test_what_was_not_started_is_missing_of_what_was_planned(tmp_path: Path) -> 
     agree(path, found)
 
 
-@pytest.mark.slow
 def test_at_most_300_debaters_are_drawn_and_the_caption_says_so(add: Add) -> None:
     path = add("s", *[{"ratings": [(50 + n % 40, 60, 70), (55, 60, 65)]} for n in range(160)])
     found = figure(path, "s", "confidence", links=True)
@@ -269,7 +268,6 @@ def test_without_single_ratings_no_debater_is_drawn(cup: Path, of_cup: dict[str,
         figure(cup, CUP, "both_sides", single_ratings=False)
 
 
-@pytest.mark.slow
 def test_hostile_names_stay_text_in_pictures_and_queries(add: Add) -> None:
     path = add(
         HOSTILE, *[JUDGED | {"models": (HOSTILE, "m/b'; drop table turns; --"), "arm": HOSTILE}] * 2

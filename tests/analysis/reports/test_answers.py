@@ -23,6 +23,9 @@ from arena.cli.main import main
 from arena.errors import StudyError
 from arena.store.database import query
 
+# Whole stores are played and reported here, which takes seconds.
+pytestmark = pytest.mark.slow
+
 VERSION = "1"
 Add = Callable[..., Path]
 RIGHT, WRONG, LOST = ("4", True, 0.9), ("5", False, 0.6), (None, None, None)
@@ -95,7 +98,6 @@ def test_the_keys_are_a_promise(solve: Add) -> None:
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
-@pytest.mark.slow
 def test_an_arm_that_was_played_with_other_options_is_called_pooled(tmp_path: Path) -> None:
     async def guess(episode: object, question: Subject, solver: Seat, *, extra: int = 0) -> Answer:
         said = await episode.ask(solver, question.text, phase="a")  # type: ignore[attr-defined]
@@ -182,7 +184,6 @@ def test_unequal_budgets_are_named(solve: Add) -> None:
     )
 
 
-@pytest.mark.slow
 def test_equal_and_unknown_budgets_are_told_apart(solve: Add) -> None:
     assert answers(solve("equal", *two_arms(calls=ONE)))["budget"]["notes"] == []
     path = solve("unknown", *two_arms(calls=[(50, None, None)]))

@@ -23,6 +23,9 @@ from arena.errors import StudyError
 from arena.imports import import_llms_overconfidence
 from tests.publication import folder, plain_debates
 
+# Whole stores are played and reported here, which takes seconds.
+pytestmark = pytest.mark.slow
+
 Add = Callable[..., Path]
 keys = st.lists(st.sampled_from("abcde") | st.none(), max_size=12)
 
@@ -106,7 +109,6 @@ def test_three_matched_debates_by_hand(add: Add) -> None:
     )
 
 
-@pytest.mark.slow
 def test_repeats_models_and_seats_must_be_the_same(add: Add) -> None:
     add(
         "a",
@@ -136,7 +138,6 @@ def test_unknown_subjects_have_no_partner(add: Add) -> None:
     ) == (0, 1, 0, None)
 
 
-@pytest.mark.slow
 def test_several_plays_of_one_key_stand_with_their_mean_whatever_their_order(add: Add) -> None:
     one, other = debate("m", [(50, 60), (50, 60)]), debate("m", [(50, 80), (50, 90)])
     add("a", one, other)
@@ -165,7 +166,6 @@ def test_only_arms_of_one_name_are_compared_where_there_are_any(add: Add) -> Non
     assert found["phases"][1]["mean"] == pytest.approx(0.1)
 
 
-@pytest.mark.slow
 def test_who_won_and_both_sides_sure_are_counted_where_they_changed(add: Add) -> None:
     won = {"votes": [("proposition", 0.8)]}
     add(
@@ -201,7 +201,6 @@ def test_who_won_and_both_sides_sure_are_counted_where_they_changed(add: Add) ->
     )
 
 
-@pytest.mark.slow
 def test_answers_are_compared_question_by_question(solve: Add) -> None:
     """Of four common questions one gets right, one wrong, one unreadable; a fifth is alone."""
     right, wrong, unreadable = ("4", True, 0.9), ("5", False, 0.7), (None, None, None)
@@ -242,7 +241,6 @@ def test_answers_are_compared_question_by_question(solve: Add) -> None:
     ]
 
 
-@pytest.mark.slow
 def test_arms_of_questions_are_one_family_and_other_models_need_by_subject(solve: Add) -> None:
     both = [
         {"question": k, "arm": arm, "final": ("5", False, None)}
@@ -278,7 +276,6 @@ def test_what_cannot_be_compared_is_said_in_one_sentence(add: Add, solve: Add) -
         compare(path, "debates", "none")
 
 
-@pytest.mark.slow
 def test_the_command_prints_tables_and_json(add: Add, capsys: pytest.CaptureFixture[str]) -> None:
     path = two_studies(add, votes=[("proposition", 0.8)])
     add("dry", debate("motion 0", [(50, 60), (50, 99)]), simulated=True)
@@ -304,7 +301,6 @@ def test_the_command_prints_tables_and_json(add: Add, capsys: pytest.CaptureFixt
     assert main(["compare", "before", "gone", "--db", str(path)]) == 2
 
 
-@pytest.mark.slow
 def test_published_debates_on_the_same_motions_as_the_files_have_them(tmp_path: Path) -> None:
     """Each motion's mean in debates between different models, against that in debates of models
     with themselves.

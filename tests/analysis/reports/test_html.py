@@ -23,6 +23,9 @@ from arena.errors import StudyError
 from tests.analysis.conftest import Add
 from tests.chromium import chromium
 
+# Whole stores are played and reported here, which takes seconds.
+pytestmark = pytest.mark.slow
+
 MADE = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 RISING = {"ratings": [(60, 70, 80), (50, 55, 75)]}
 HOSTILE = "<script>alert(1)<img src=x onerror=alert(1)>&\"'\u202e"
@@ -77,7 +80,6 @@ def test_every_id_is_there_once_and_every_link_has_its_target(whole: str) -> Non
     assert links == {"study-1", "study-2"} <= set(ids)
 
 
-@pytest.mark.slow
 def test_simulated_studies_are_marked_and_others_are_not(add: Add, whole: str) -> None:
     assert whole.count('class="loud"') == 2
     add("made up", RISING, RISING, simulated=True)
@@ -154,7 +156,6 @@ def test_findings_of_answers_name_the_best_arm_and_the_budget(cup: Path) -> None
     assert "NOT THE SAME BUDGET" in found
 
 
-@pytest.mark.slow
 def test_hostile_names_are_text(add: Add) -> None:
     study = HOSTILE.replace("/", "")
     path = add(
@@ -172,7 +173,6 @@ def test_an_empty_store_and_an_unfinished_study_have_pages(add: Add) -> None:
     assert "There is no study" in page(path, [], command="arena report", made=MADE)
 
 
-@pytest.mark.slow
 def test_a_browser_shows_it_without_complaint_at_any_width(whole: str, tmp_path: Path) -> None:
     (tmp_path / "report.html").write_text(whole)
     said: list[str] = []
@@ -200,7 +200,6 @@ def test_a_browser_shows_it_without_complaint_at_any_width(whole: str, tmp_path:
     assert said == []
 
 
-@pytest.mark.slow
 def test_the_command_writes_the_page_and_says_where(
     cup: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -214,7 +213,6 @@ def test_the_command_writes_the_page_and_says_where(
     assert list(tmp_path.iterdir()) == [target]
 
 
-@pytest.mark.slow
 def test_the_command_writes_figures_and_lists_them(
     cup: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

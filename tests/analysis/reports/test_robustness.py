@@ -23,6 +23,9 @@ from arena.imports import import_llms_overconfidence
 from tests.made_up_publication import PHASES, SIDES
 from tests.publication import folder, is_real, plain_debates
 
+# Whole stores are played and reported here, which takes seconds.
+pytestmark = pytest.mark.slow
+
 Add = Callable[..., Path]
 RISING = {"ratings": [(50, 60, 80), (50, 65, 76)]}
 LEVEL = {"ratings": [(60, 60, 61), (50, 52, 50)], "models": ("m/b", "m/c")}
@@ -77,7 +80,6 @@ def test_phases_against_half_are_one_family(add: Add) -> None:
     assert min(row["p_holm"] for row in rows) == pytest.approx(3 * min(row["p"] for row in rows))
 
 
-@pytest.mark.slow
 def test_equivalence_is_asked_only_of_a_model_against_itself_and_takes_the_margin(add: Add) -> None:
     path = add("s", OWN, OWN | {"ratings": [(50, 50, 51), (50, 52, 51)]}, RISING)
     rows = report(path)[0]["robustness"]["equivalence"]
@@ -91,7 +93,6 @@ def test_equivalence_is_asked_only_of_a_model_against_itself_and_takes_the_margi
     assert report(add("other", RISING), "other")[0]["robustness"]["equivalence"] is None
 
 
-@pytest.mark.slow
 def test_flagged_turns_are_left_out_of_one_row_and_bounds_stand_where_ratings_are_missing(
     add: Add,
 ) -> None:
@@ -158,7 +159,6 @@ def test_the_section_fits_80_columns(add: Add) -> None:
     assert max(map(len, tables)) <= 80
 
 
-@pytest.mark.slow
 def test_the_mixed_model_is_fitted_when_asked_for_and_a_sample_is_loud(
     add: Add, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,7 +196,6 @@ def test_options_out_of_range_are_one_sentence(
     assert len(said.splitlines()) == 1
 
 
-@pytest.mark.slow
 def test_a_report_imports_no_package_for_the_mixed_model(add: Add) -> None:
     path = add("s", RISING, OWN)
     code = (
@@ -224,7 +223,6 @@ def plain_ratings(study: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any
     return np.array(amounts, dtype=float).reshape(shape), np.array(doubtful).reshape(shape)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("study", ["cross_model", "self"])
 def test_the_published_headlines_without_doubtful_turns_are_those_of_the_files(
     tmp_path: Path, study: str

@@ -17,10 +17,12 @@ from arena.web.pages import PAGES
 from arena.web.site import Site
 from tests.arena.web.conftest import RunningViewer
 
+# Whole stores are played and reported here, which takes seconds.
+pytestmark = pytest.mark.slow
+
 report = dict((kind, make) for kind, _, make in PAGES)["report"]
 
 
-@pytest.mark.slow
 def test_every_table_of_the_report_is_one_click_from_the_study(
     page: Page, serve: Callable[[Path], RunningViewer], tournament: Path
 ) -> None:
