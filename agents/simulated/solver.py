@@ -29,6 +29,9 @@ The words of the prompt tell which reply is wanted:
 - "G1", "G2", ...: guesses with probabilities;
 - "confidence": a last line with a percentage.
 
+Where log probabilities are asked for, the token with the answer has the probability of that answer;
+of choices, each has its chance (token_numbers.py).
+
 A prefill that ends inside <summarize> is completed by a summary; any other is continued from where
 it stops.  With probability `unreadable` a reply has neither answer nor confidence, and so has a
 re-ask.  Temperature changes nothing.  A token is four characters.
@@ -53,14 +56,18 @@ from agents.simulated import replies
 from agents.simulated.debater import SOLVER, Bounds, parse_profile, rating_percent
 from agents.simulated.questions import MOST_MISTAKES, SimulatedQuestion, mistakes_of
 from agents.simulated.replies import ParsedRequest, count_tokens, parse_request
+from agents.simulated.token_numbers import choice_reply, token_choices
 from arena.errors import RefusedError
-from arena.types import BaseModel, Reply, Request
+from arena.types import BaseModel, Reply, Request, TokenChoice
 
 # A SHA-256 digest as four numbers of 64 bits.
 FOUR_UINT64 = struct.Struct(">4Q")
 NORMAL = NormalDist()
 ASKS_FOR_MAJORITY = re.compile(
     r"most (?:agreed|consistent)|most of (?:these|the|them)\b[^.\n]{0,40}\bagree", re.IGNORECASE
+)
+CAPABILITIES = frozenset(
+    {"seed", "same seed, same reply", "prefill", "images", "logprobs", "choices"}
 )
 POSSIBLE_ANSWER = re.compile(r"possible answer[\s:]{0,4}\\boxed\{(\d{1,3})\}", re.IGNORECASE)
 
@@ -138,7 +145,7 @@ class SimulatedSolver(BaseModel):
 
     name: str
     profile: SolverProfile
-    capabilities: frozenset[str] = frozenset({"seed", "same seed, same reply", "prefill", "images"})
+    capabilities: frozenset[str] = CAPABILITIES
     simulated: bool = True
 
     async def __call__(self, request: Request) -> Reply:
@@ -153,6 +160,8 @@ class SimulatedSolver(BaseModel):
                 " the request holds none",
                 sent=False,
             )
+        if request.sampling.choices:
+            return choice_reply(self.name, request, self._choice_shares(parsed))
         text, finish = replies.cut(self._reply_text(parsed, request), request.sampling)
         characters = sum(len(message.content) for message in request.messages)
         return Reply(
@@ -161,7 +170,32 @@ class SimulatedSolver(BaseModel):
             finish_reason=finish,
             tokens_in=count_tokens(characters),
             tokens_out=count_tokens(len(text)),
+            logprobs=self._token_choices(text, parsed, request),
         )
+
+    def _choice_shares(self, parsed: ParsedRequest) -> dict[str, float]:
+        """Return the probability of each choice that it may be given."""
+        chance = chances(self.profile, parsed.question, parsed.answer_counts)
+        possible = last_possible(parsed.words)
+        if possible is None:
+            return chance
+        level = self._level(parsed.question, possible, chances(self.profile, parsed.question))
+        level = min(max(level, 0.0), 1.0)
+        return {**chance, "True": level, "False": 1 - level}
+
+    def _token_choices(
+        self, text: str, parsed: ParsedRequest, request: Request
+    ) -> tuple[TokenChoice, ...] | None:
+        """Return the tokens of a reply with their probabilities, None if nobody asks for them."""
+        count = request.sampling.logprobs
+        if count is None:
+            return None
+        chance = chances(self.profile, parsed.question, parsed.answer_counts)
+
+        def draw(number: int) -> float:
+            return uniforms("token", self.profile.seed, request.seed, number)[0]
+
+        return token_choices(text, chance, draw, count)
 
     def _reply_text(self, parsed: ParsedRequest, request: Request) -> str:
         """Return the whole reply, in the form that is asked for."""
@@ -170,10 +204,10 @@ class SimulatedSolver(BaseModel):
         if readable < self.profile.unreadable:
             return replies.NO_ANSWER
         noise = NORMAL.inv_cdf(deviation) * self.profile.noise
-        possible = POSSIBLE_ANSWER.search(parsed.words)
+        possible = last_possible(parsed.words)
         if possible is not None:
             chance = chances(self.profile, parsed.question)
-            level = self._level(parsed.question, str(int(possible[1])), chance) + noise
+            level = self._level(parsed.question, possible, chance) + noise
             return f"{parsed.opening}\n\nConfidence: {rating_percent(level)}%"
         if parsed.statements and ASKS_FOR_MAJORITY.search(parsed.words):
             return self._majority_reply(parsed, noise, other if slip < self.profile.slip else None)
@@ -240,6 +274,12 @@ def uniforms(*words: object) -> tuple[float, ...]:
         ((number >> 12) + 0.5) * 2**-52
         for number in FOUR_UINT64.unpack(hashlib.sha256(repr(words).encode()).digest())
     )
+
+
+def last_possible(words: str) -> str | None:
+    """Return the last possible answer in a prompt, or None; earlier ones may be examples."""
+    found = POSSIBLE_ANSWER.findall(words)
+    return str(int(found[-1])) if found else None
 
 
 @lru_cache(maxsize=4096)
