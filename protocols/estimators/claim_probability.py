@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.statistics.clustered import Array, Codes, Mask
+from protocols.estimators.arrays import Array, Codes, Mask
 
 ENTAILS = 1
 NEUTRAL = 0

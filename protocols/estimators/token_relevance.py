@@ -20,7 +20,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import logsumexp
 
-from analysis.statistics.clustered import NO_SPREAD, Array
+from protocols.estimators.arrays import NO_WEIGHT, Array
 
 TEMPERATURE = 0.001
 
@@ -39,7 +39,7 @@ def token_sar(logprobs: Array, similarity: Array) -> float:
         )
     relevance = 1 - similarity
     total = float(relevance.sum())
-    if total <= NO_SPREAD:
+    if total <= NO_WEIGHT:
         return float(-logprobs.mean())
     return float(-(logprobs * relevance).sum()) / total
 
