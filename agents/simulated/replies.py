@@ -45,7 +45,8 @@ class ParsedRequest:
 
     `words` are all messages but the assistant's, `prefill` is the text that the reply has begun
     with, and `mark` the sample's own.  `statements` holds (place in words and prefill, who, answer)
-    in order, without the sample's own.
+    in order, without the sample's own.  `earlier` is its own last answer in a conversation in which
+    the question is put again; None: in no such one.
     """
 
     question: SimulatedQuestion
@@ -53,6 +54,7 @@ class ParsedRequest:
     prefill: str
     mark: str
     statements: tuple[tuple[int, str, str], ...]
+    earlier: str | None = None
 
     @property
     def opening(self) -> str:
@@ -92,7 +94,18 @@ def parse_request(request: Request) -> ParsedRequest | None:
     if question is None:
         return None
     mark = mark_of(request.place.episode, request.place.seat)
-    return ParsedRequest(question, words, prefill, mark, statements_in(f"{words}\n{prefill}", mark))
+    statements = statements_in(f"{words}\n{prefill}", mark)
+    earlier = None if prefill else earlier_answer(request)
+    return ParsedRequest(question, words, prefill, mark, statements, earlier)
+
+
+def earlier_answer(request: Request) -> str | None:
+    """Return the last answer of the sample itself, if the last message puts the question again."""
+    said = [message.content for message in request.messages if message.role == "assistant"]
+    if not said or question_in(request.messages[-1].content) is None:
+        return None
+    answers = [answer for _, _, answer in statements_in("\n".join(said), "")]
+    return answers[-1] if answers else None
 
 
 def mark_of(episode: str, seat: str) -> str:

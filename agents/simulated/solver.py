@@ -16,6 +16,10 @@ same answer until it reads other answers.  Answers that are no candidates of the
 nobody.  Peers of the same seed share the draw too, so that the chances above, given the words of
 peers, show as shares only with shared=0 or with other peers.
 
+Where a conversation puts the question again after an answer of its own, it keeps a right answer
+with probability `stays`, and gets a wrong one right with probability `corrects` (CL and CS of
+arXiv 2412.19513); else a right one becomes a mistake, and a wrong one stays as it is.
+
 A solver states the confidence 100 * clip(c + bias + discrimination * (right - c) + N(0, noise), 0,
 1), where c is its chance to be right after reading its peers and `right` is 1 or 0.  But for
 clipping, the mean exceeds accuracy by `bias`, and is `discrimination` higher for right answers.
@@ -77,10 +81,10 @@ class SolverProfile:
     """The parameters of a simulated solver.
 
     `ability`, `peer_weight`: logits, in [-20, 20].  `shared`, `concentration`, `slip`,
-    `unreadable`: in [0, 1].  `distractors`: the number of mistakes it can make, 1 to 9.  Of the
-    stated confidence: `bias` in [-1, 1], `discrimination` in [0, 1] and `noise` (a standard
-    deviation) in [0, 1].  `steps`: paragraphs of its thoughts, 1 to 64.  `seed`: a whole number;
-    solvers with the same seed have the shared draws in common.
+    `unreadable`, `stays`, `corrects`: in [0, 1].  `distractors`: the number of mistakes it can
+    make, 1 to 9.  Of the stated confidence: `bias` in [-1, 1], `discrimination` in [0, 1] and
+    `noise` (a standard deviation) in [0, 1].  `steps`: paragraphs of its thoughts, 1 to 64.
+    `seed`: a whole number; solvers with the same seed have the shared draws in common.
     """
 
     ability: float = 0.0
@@ -94,11 +98,17 @@ class SolverProfile:
     slip: float = 0.05
     unreadable: float = 0.0
     steps: int = 4
+    stays: float = 1.0
+    corrects: float = 0.0
     seed: int = 0
 
 
 SHARES = dict.fromkeys(
-    ("shared", "concentration", "discrimination", "noise", "slip", "unreadable"), (0.0, 1.0)
+    (
+        *("shared", "concentration", "discrimination", "noise", "slip", "unreadable"),
+        *("stays", "corrects"),
+    ),
+    (0.0, 1.0),
 )
 BOUNDS: Bounds = SHARES | {
     "ability": (-20.0, 20.0),
@@ -213,6 +223,8 @@ class SimulatedSolver(BaseModel):
             return self._majority_reply(parsed, noise, other if slip < self.profile.slip else None)
         chance = chances(self.profile, parsed.question, parsed.answer_counts)
         answer = candidate(chance, self._sample_draw(request, parsed.question))
+        if parsed.earlier is not None:
+            answer = self._second_answer(parsed.earlier, parsed.question, chance, request.seed)
         if parsed.inside_summary:
             return replies.SUMMARY.format(mark=parsed.mark, answer=answer)
         if parsed.prefill.rstrip().endswith(r"\boxed{"):
@@ -229,6 +241,18 @@ class SimulatedSolver(BaseModel):
             return replies.thoughts(parsed.mark, steps, tended, each)
 
         return replies.write_solution(parsed, write, answer, ending, request.sampling)
+
+    def _second_answer(
+        self, first: str, question: SimulatedQuestion, chance: Mapping[str, float], seed: int
+    ) -> str:
+        """Return the answer to a question that is put again after a first answer."""
+        changes, mistake, *_ = uniforms("again", self.profile.seed, seed)
+        if first != question.right:
+            return question.right if changes < self.profile.corrects else first
+        if changes < self.profile.stays:
+            return first
+        wrong = {answer: share for answer, share in chance.items() if answer != first}
+        return candidate(wrong, mistake * sum(wrong.values()))
 
     def _sample_draw(self, request: Request, question: SimulatedQuestion) -> float:
         """Return the number in (0, 1) that decides a sample: its own, or the shared one."""

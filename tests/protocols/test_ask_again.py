@@ -1,0 +1,100 @@
+"""The same question put again: what the model reads, and what of its answers is kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agents.scripted import scripted_model
+from arena.errors import ProtocolError
+from arena.types import Agent, Reply, Request, Seat, Subject
+from protocols import laws
+from protocols.ask_again import ask_again, check_options
+from tests.question_agents import CHOICE, QUESTION, box, by_seed, final, others, play
+
+SECOND = {"A": (0.7, 0.2, 0.1), "B": (0.0, 1.0, 0.0), "C": (0.25, 0.5, 0.25)}
+
+
+def score(request: Request) -> Reply:
+    """Probabilities of three options: even at first, then those after the answer it has given."""
+    said = [message.content for message in request.messages if message.role == "assistant"]
+    share = SECOND[said[-1]] if said else (0.5, 0.25, 0.25)
+    letters = request.sampling.choices
+    measures = {
+        f"probability of {letter}": each for letter, each in zip(letters, share, strict=True)
+    }
+    return Reply(letters[share.index(max(share))], finish_reason="options", measures=measures)
+
+
+SCORER = Agent(
+    "m",
+    replace(scripted_model(score, "m"), capabilities=frozenset({"choices"})),  # type: ignore[type-var]
+)
+
+
+@pytest.mark.parametrize("prompt", ["question", "critique"])
+def test_the_question_is_put_again_after_the_answer_without_its_reasoning(
+    tmp_path: Path, prompt: str
+) -> None:
+    seen: list[Request] = []
+
+    def reply(request: Request) -> str:
+        seen.append(request)
+        return "<think>secret</think>" + box(5 - request.place.step)
+
+    arena = play(tmp_path / "a.duckdb", ask_again, reply, {"prompt": prompt})
+    [first], [question, mine, again] = (request.messages for request in seen)
+    assert [each.role for each in (question, mine, again)] == ["user", "assistant", "user"]
+    assert question == first
+    assert mine.content == box(5)
+    assert again.content.endswith(first.content)
+    assert (again == first) == (prompt == "question")
+    assert others(arena) == [("solver", 0, "5", False)]
+    assert final(arena) == ("4", True, None)
+
+
+def test_each_of_several_samples_gets_a_second_answer_and_those_are_voted_on(
+    tmp_path: Path,
+) -> None:
+    def reply(request: Request) -> str:
+        return box(4 if request.place.step and request.place.seat != "path1" else 5)
+
+    arena = play(tmp_path / "a.duckdb", ask_again, reply, {"samples": 3})
+    assert final(arena) == ("4", True, pytest.approx(2 / 3))
+    assert [row[1:3] for row in others(arena)] == [(0, "5")] * 3 + [(1, "4"), (1, "5"), (1, "4")]
+
+
+def test_options_are_scored_first_and_after_each_first_answer(tmp_path: Path) -> None:
+    arena = play(tmp_path / "a.duckdb", ask_again, SCORER, {"form": "options"}, CHOICE)
+    assert len(arena.sql("from calls")) == 1 + 3
+    rows = arena.sql("select seat, value from measures where name = 'probability of B'").rows
+    assert dict(rows) == {"solver": 0.25, "afterA": 0.2, "afterB": 1.0, "afterC": 0.5}
+    # The likeliest first answer is A, and stays it.
+    assert others(arena) == [("solver", 0, "A", False)]
+    assert final(arena) == ("A", False, None)
+
+
+@pytest.mark.parametrize(
+    ("agent", "question", "words"),
+    [
+        (SCORER, QUESTION, "has none"),
+        (Agent("s", scripted_model(by_seed)), CHOICE, "does not score"),
+    ],
+)
+def test_options_need_options_and_a_model_that_scores_them(
+    agent: Agent, question: Subject, words: str
+) -> None:
+    with pytest.raises(ProtocolError, match=words):
+        check_options(question, Seat("solver", agent))
+
+
+@pytest.mark.parametrize("options", [{}, {"samples": 2, "prompt": "critique"}])
+def test_asking_again_obeys_the_laws(options: dict[str, object]) -> None:
+    laws.check(
+        ask_again,
+        {"solver": Agent("s", scripted_model(by_seed))},
+        QUESTION,
+        options=options,
+    )
