@@ -5,8 +5,8 @@ from a generator of its own, and its token is the one at which the cumulative di
 row passes that number (inverse transform sampling).  Drawing with torch's generator instead would
 tie a row's tokens to the size of the batch and to its place in it.
 
-Filters apply in the order temperature, top-k, top-p, min-p, as in transformers.  Not supported:
-penalties for repetition, and logit processors.
+Filters apply in the order temperature, top-k, top-p, min-p, as in transformers, to logits that
+penalties and other rules have changed already (logit_rules.py).
 """
 
 from __future__ import annotations

@@ -8,34 +8,41 @@ from pathlib import Path
 
 from arena.sampling import LATER_SETTINGS, Sampling
 
-# Settings of generation_config.json that change which tokens are drawn, with the values at which
-# they change nothing; None never does.
-NEUTRAL: dict[str, tuple[object, ...]] = {
+# Settings of generation_config.json that change logits before a token is drawn (logit_rules.py),
+# with the values at which they change nothing; None never does.
+RULES: dict[str, tuple[object, ...]] = {
+    "sequence_bias": ({}, []),
     "repetition_penalty": (1,),
-    "encoder_repetition_penalty": (1,),
+    "presence_penalty": (0,),
+    "frequency_penalty": (0,),
     "no_repeat_ngram_size": (0,),
+    "bad_words_ids": ([],),
+    "min_length": (0,),
+    "min_new_tokens": (0,),
+    "forced_bos_token_id": (),
+    "forced_eos_token_id": (),
+    "exponential_decay_length_penalty": (),
+    "suppress_tokens": ([],),
+    "begin_suppress_tokens": ([],),
+}
+# Others that change which tokens are drawn, or where a reply ends, and that the engine lacks.
+REFUSED: dict[str, tuple[object, ...]] = {
+    "encoder_repetition_penalty": (1,),
     "encoder_no_repeat_ngram_size": (0,),
     "typical_p": (1,),
     "epsilon_cutoff": (0,),
     "eta_cutoff": (0,),
     "top_h": (),
-    "min_length": (0,),
-    "min_new_tokens": (0,),
     "num_beams": (1,),
     "penalty_alpha": (0,),
     "guidance_scale": (1,),
-    "bad_words_ids": ([],),
-    "suppress_tokens": ([],),
-    "begin_suppress_tokens": ([],),
-    "forced_bos_token_id": (),
-    "forced_eos_token_id": (),
-    "sequence_bias": ({}, []),
-    "exponential_decay_length_penalty": (),
     "watermarking_config": (),
     "dola_layers": (),
+    "stop_strings": ([], ""),
+    "remove_invalid_values": (False,),
+    "token_healing": (False,),
 }
-# Penalties of a sampling at which nothing changes: whoever sets them asks for what the engine does.
-NO_PENALTY = {"presence_penalty": 0, "frequency_penalty": 0, "repetition_penalty": 1}
+PENALTIES = ("repetition_penalty", "presence_penalty", "frequency_penalty")
 # Arguments of `apply_chat_template` that are ours.
 OUR_ARGUMENTS = frozenset(
     {"conversation", "tools", "documents", "chat_template", "add_generation_prompt"}
@@ -59,9 +66,7 @@ def read_generation_config(folder: Path | None) -> dict[str, object]:
 def configured_problem(config: Mapping[str, object]) -> str | None:
     """Return why the draws that a generation_config.json asks for cannot be had, or None."""
     odd = [
-        f"{name} {config[name]!r:.40}"
-        for name, neutral in NEUTRAL.items()
-        if config.get(name) is not None and config[name] not in neutral
+        f"{name} {config[name]!r:.40}" for name in REFUSED if not is_neutral(name, config.get(name))
     ]
     if not odd:
         return None
@@ -71,12 +76,28 @@ def configured_problem(config: Mapping[str, object]) -> str | None:
     )
 
 
+def is_neutral(name: str, value: object) -> bool:
+    """Return whether a setting of generation_config.json changes nothing at a value."""
+    return value is None or value in (RULES | REFUSED)[name]
+
+
+def logit_rules(config: Mapping[str, object], sampling: Sampling) -> dict[str, object]:
+    """Return what changes the logits of a reply, by the names of generation_config.json.
+
+    A sampling with a temperature leaves the model's own settings aside; its penalties count in
+    either case.
+    """
+    asked = dict(config) if sampling.temperature is None else {}
+    asked |= {name: value for name in PENALTIES if (value := getattr(sampling, name)) is not None}
+    return {name: asked[name] for name in RULES if not is_neutral(name, asked.get(name))}
+
+
 def unsupported_later(sampling: Sampling) -> dict[str, str]:
     """Return the reason for each setting of a sampling that the engine does not have."""
     reasons = {}
     for name in LATER_SETTINGS:
         value = getattr(sampling, name)
-        if value is None or (name in NO_PENALTY and value == NO_PENALTY[name]):
+        if value is None or name in PENALTIES:
             continue
         why = extra_problem(sampling) if name == "extra" else f"it takes no {name}"
         if why is not None:

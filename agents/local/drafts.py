@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from array import array
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -14,6 +16,7 @@ import numpy as np
 import torch
 
 from agents.local.choosing import TokenSampling
+from agents.local.logit_rules import Processor, changed_logits, processors
 from agents.local.measures import reply_measures
 from arena.errors import ContextOverflowError, ModelError
 
@@ -27,8 +30,9 @@ class Job:
     A reply ends at one of `end_ids` (which it keeps) or with one of the `stop` words in its text.
     With `score_from` nothing is generated: the scores of the result are the log probabilities
     (nats) of ids[score_from:], each after the tokens before it.  `alternatives` is the number of
-    likeliest tokens to record in the place of each token, None for no records.  Requests of one
-    `group` move in step; a lower `priority` goes first.
+    likeliest tokens to record in the place of each token, None for no records.  `rules` change the
+    logits before a token is drawn (logit_rules.py).  Requests of one `group` move in step; a lower
+    `priority` goes first.
     """
 
     ids: tuple[int, ...]
@@ -39,6 +43,7 @@ class Job:
     stop: tuple[str, ...] = ()
     alternatives: int | None = None
     score_from: int | None = None
+    rules: Mapping[str, object] = field(default_factory=dict)
     group: str = ""
     priority: int = 0
 
@@ -111,6 +116,8 @@ class Draft:
     scores: list[float] = field(default_factory=list)
     memory_failures: int = 0
     cancelled: bool = False
+    # Made of the job's rules at the first token.
+    processors: list[Processor] | None = None
     # Tokens that are being drawn, and the last step and lane that draw one (lane_steps.py).
     in_flight: int = 0
     step: int = 0
@@ -147,6 +154,14 @@ class Draft:
         self.entropy_sum += drawn.entropy
         self.certainty_sum += drawn.certainty
 
+    def ruled_logits(self, logits: torch.Tensor) -> torch.Tensor:
+        """Return the logits [1, vocabulary] from which the next token is drawn, under its rules."""
+        job = self.job
+        if self.processors is None:
+            full = len(job.ids) + job.max_tokens
+            self.processors = processors(job.rules, len(job.ids), full, job.end_ids)
+        return changed_logits(self.processors, self.ids, logits)
+
     @property
     def first_needed(self) -> int:
         """The first position whose logits are needed: a reused prefix must end before it."""
@@ -158,9 +173,14 @@ def record_token(
 ) -> TokenRecord:
     """Return a token with its likeliest alternatives, from logits [vocabulary]."""
     value, index = (logits - torch.logsumexp(logits, -1)).topk(min(alternatives, len(logits)))
+    return TokenRecord(token, min(logprob, 0.0), likeliest(index, value))
+
+
+def likeliest(index: torch.Tensor, value: torch.Tensor) -> tuple[tuple[int, float], ...]:
+    """Return tokens [n] with their log probabilities (nats), without those of probability 0."""
     # Rounding can leave a log probability a hair above 0.
-    likeliest = tuple(zip(index.tolist(), value.clamp(max=0).tolist(), strict=True))
-    return TokenRecord(token, min(logprob, 0.0), likeliest)
+    pairs = zip(index.tolist(), value.clamp(max=0).tolist(), strict=True)
+    return tuple((token, logprob) for token, logprob in pairs if logprob > -math.inf)
 
 
 def finish_draft(draft: Draft, end: str) -> GenerationResult:

@@ -7,7 +7,7 @@ by forward passes over rows (row_steps.py).  A prompt that begins like the token
 from there, so that n samples of one prompt read it once.  When memory runs out, the engine reads
 less at once or serves fewer rows.
 
-Left out: beams, speculative decoding, more than one device, penalties.
+Left out: beams, speculative decoding, more than one device.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ NONE = -1
 # The fields of LaneInputs, of which the first are whole numbers.
 INTEGERS = 7
 FIELDS = 11
+FORCED = 4
 
 
 class Lane(NamedTuple):

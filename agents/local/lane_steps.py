@@ -20,10 +20,11 @@ from agents.local.drafts import (
     TokenRecord,
     deliver,
     finish_draft,
+    likeliest,
     too_large_error,
 )
 from agents.local.lane_inputs import Lane, Piece
-from agents.local.lanes import LaneRows, Result
+from agents.local.lanes import LaneRows, Result, Rule
 from agents.local.memory import MAX_MEMORY_FAILURES, SMALLEST_CHUNK, out_of_memory
 from agents.local.replies import advance, beside_failed_error, device_is_lost, failed_draft_error
 from agents.local.seating import Row, Seating
@@ -42,7 +43,6 @@ class Step:
     number: int
     drafts: list[Draft | None]
     result: Result
-    likeliest: int
 
 
 class LaneSteps:
@@ -78,7 +78,8 @@ class LaneSteps:
         counts = self._add_prompts(lanes, drafts)
         if not lanes:
             return 0
-        result = self._rows.step(lanes, likeliest := most_alternatives(drafts))
+        rules = rules_of(drafts, lanes)
+        result = self._rows.step(lanes, most_alternatives(drafts), rules)
         self._number += 1
         for index, (draft, lane) in enumerate(zip(drafts, lanes, strict=True)):
             if draft is not None and lane.forced < 0:
@@ -89,7 +90,7 @@ class LaneSteps:
         self._seating.counts.decoded += len(decoded)
         self._seating.counts.steps += bool(decoded)
         self._note_read(counts)
-        self._on_their_way.append(Step(self._number, drafts, result, likeliest))
+        self._on_their_way.append(Step(self._number, drafts, result))
         return 1
 
     def _add_decoding(self, lanes: list[Lane], drafts: list[Draft | None]) -> list[Row]:
@@ -98,8 +99,9 @@ class LaneSteps:
         for number, row in enumerate(self._seating.table[: self._seating.decoding]):
             draft = row.draft
             job = draft.job
-            if draft.in_flight and draft.step != self._number:
-                # Its token is drawn by a step that no lane can take it from.
+            if draft.in_flight and (draft.step != self._number or job.rules):
+                # Its token is drawn by a step that no lane can take it from, or decides how the
+                # next one is drawn.
                 continue
             generated = len(draft.ids) - len(job.ids) + draft.in_flight
             if generated >= job.max_tokens or row.filled == self._rows.capacity:
@@ -152,9 +154,9 @@ class LaneSteps:
             counts.append((row, count))
         if not pieces:
             return 0
-        likeliest = most_alternatives(drafts)
+        all_lanes = [lane for piece in pieces for lane in piece.lanes]
         try:
-            result = self._rows.read(pieces, likeliest)
+            result = self._rows.read(pieces, most_alternatives(drafts), rules_of(drafts, all_lanes))
         except Exception as error:
             if not out_of_memory(error):
                 raise
@@ -165,7 +167,7 @@ class LaneSteps:
                 # No lane can take its token from this step.
                 self._note_drawing(draft, -1, 0)
         self._note_read(counts)
-        self._on_their_way.append(Step(-1, drafts, result, likeliest))
+        self._on_their_way.append(Step(-1, drafts, result))
         return 1
 
     def _note_drawing(self, draft: Draft, step: int, lane: int) -> None:
@@ -204,6 +206,10 @@ class LaneSteps:
                     scored.append(draft)
                 continue
             draft.in_flight -= 1
+            if index in step.result.faults:
+                fault = failed_draft_error(step.result.faults[index])
+                deliver(self._seating.release(draft.row), fault)
+                continue
             record = record_lane(step, index, draft, tokens[index], numbers[index][0])
             rows.append(self._seating.table[draft.row])
             logprob, entropy, certainty = numbers[index]
@@ -263,6 +269,15 @@ def prompt_lane(number: int, row: Row, place: int) -> Lane:
     return Lane(number, place, token, forced=forced)
 
 
+def rules_of(drafts: list[Draft | None], lanes: list[Lane]) -> dict[int, Rule]:
+    """Return the rules of the lanes that draw a token for a draft that has some, by lane."""
+    return {
+        number: draft.ruled_logits
+        for number, (draft, lane) in enumerate(zip(drafts, lanes, strict=True))
+        if draft is not None and draft.job.rules and lane.forced < 0
+    }
+
+
 def most_alternatives(drafts: list[Draft | None]) -> int:
     """Return the largest number of likeliest tokens that a draft asks for."""
     return max((draft.job.alternatives or 0 for draft in drafts if draft is not None), default=0)
@@ -275,8 +290,8 @@ def record_lane(
     count = draft.job.alternatives
     if count is None:
         return None
-    likeliest: tuple[tuple[int, float], ...] = ()
+    others: tuple[tuple[int, float], ...] = ()
     if step.result.likeliest is not None:
-        value, token_ids = (part[index, :count].tolist() for part in step.result.likeliest)
-        likeliest = tuple((t, min(v, 0.0)) for t, v in zip(token_ids, value, strict=True))
-    return TokenRecord(token, min(logprob, 0.0), likeliest)
+        value, token_ids = (part[index, :count] for part in step.result.likeliest)
+        others = likeliest(token_ids, value)
+    return TokenRecord(token, min(logprob, 0.0), others)

@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 from agents.local.forward import Forward, Pages, functions_for, head_size, kv_heads
 from agents.local.lane_inputs import (
     FIELDS,
+    FORCED,
     Lane,
     LaneInputs,
     Pass,
@@ -40,16 +42,22 @@ from agents.local.pages import PageTable
 PAGE = 256
 # Steps whose inputs are on their way at once.
 IN_FLIGHT = 4
+NO_RULES: Mapping[int, Rule] = MappingProxyType({})
 LOG = logging.getLogger("arena.local")
+
+
+# Takes the logits [1, vocabulary] of a lane; returns those from which its token is drawn.
+Rule = Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(slots=True)
 class Result:
-    """The outcome of a step, on its way to the host."""
+    """The outcome of a step, on its way to the host; `faults` are errors of rules, by lane."""
 
     block: torch.Tensor
     done: torch.cuda.Event | None
     likeliest: tuple[torch.Tensor, torch.Tensor] | None = None
+    faults: dict[int, Exception] = field(default_factory=dict)
 
     def wait(self) -> tuple[list[int], NDArray[np.float32]]:
         """Return tokens [lanes] and measures [lanes, 3], once they are there."""
@@ -166,8 +174,13 @@ class LaneRows:
 
     # Steps.
 
-    def step(self, lanes: Sequence[Lane], likeliest: int = 0) -> Result:
-        """Start a step; with `likeliest`, also return so many likeliest tokens of each lane."""
+    def step(
+        self, lanes: Sequence[Lane], likeliest: int = 0, rules: Mapping[int, Rule] = NO_RULES
+    ) -> Result:
+        """Start a step; with `likeliest`, also return so many likeliest tokens of each lane.
+
+        Lanes that are in `rules` draw their tokens under them.
+        """
         width = self.widest
         if not self.exact:
             width = next(size for size in bucket_sizes(self.widest) if size >= len(lanes))
@@ -179,9 +192,13 @@ class LaneRows:
             self._compute(width, parts)
         else:
             graph.replay()
-        return self._result(self._out[: len(lanes)], self._logits[: len(lanes)], likeliest)
+        out, logits = self._out[: len(lanes)], self._logits[: len(lanes)]
+        faults = self._draw_again(rules, logits, self._inputs, out)
+        return self._result(out, logits, likeliest, faults)
 
-    def read(self, pieces: Sequence[Piece], likeliest: int = 0) -> Result:
+    def read(
+        self, pieces: Sequence[Piece], likeliest: int = 0, rules: Mapping[int, Rule] = NO_RULES
+    ) -> Result:
         """Read pieces of prompts; the result has an entry for each of their lanes."""
         lanes = [lane for piece in pieces for lane in piece.lanes]
         block = torch.zeros(FIELDS, max(1, len(lanes)), dtype=torch.int32, device=self._device)
@@ -199,7 +216,8 @@ class LaneRows:
         logits = self._forward.logits(hidden[chosen])
         out = torch.empty(len(chosen), 4, dtype=torch.int32, device=self._device)
         self._draw(logits, lane_inputs(block), out)
-        return self._result(out[: len(lanes)], logits[: len(lanes)], likeliest)
+        faults = self._draw_again(rules, logits, block, out)
+        return self._result(out[: len(lanes)], logits[: len(lanes)], likeliest, faults)
 
     def _pass_over(self, pieces: Sequence[Piece]) -> tuple[Pass, torch.Tensor]:
         """Return a pass over pieces of prompts, and its token ids [T], int64."""
@@ -254,21 +272,53 @@ class LaneRows:
         out[:, 0] = token
         out[:, 1:] = measures.contiguous().view(torch.int32)
 
-    def _result(self, out: torch.Tensor, logits: torch.Tensor, likeliest: int) -> Result:
+    def _draw_again(
+        self,
+        rules: Mapping[int, Rule],
+        logits: torch.Tensor,
+        inputs: torch.Tensor,
+        out: torch.Tensor,
+    ) -> dict[int, Exception]:
+        """Draw the tokens of lanes under their rules; return the errors of these by lane.
+
+        What a graph cannot do: rules look at all tokens of a reply.
+        """
+        faults: dict[int, Exception] = {}
+        for lane, rule in rules.items():
+            one = slice(lane, lane + 1)
+            block = inputs[:, one].clone()
+            try:
+                ruled = rule(logits[one])
+            except (ValueError, TypeError, IndexError) as error:
+                faults[lane] = error
+                continue
+            token, _ = self._run.draw(ruled, lane_inputs(block))
+            # As a forced token it is measured by the logits before that.
+            block[FORCED] = token
+            self._draw(logits[one], lane_inputs(block), out[one])
+        return faults
+
+    def _result(
+        self,
+        out: torch.Tensor,
+        logits: torch.Tensor,
+        likeliest: int,
+        faults: dict[int, Exception],
+    ) -> Result:
         """Start the way of a step's results to the host."""
         found = None
         if likeliest:
             scores = logits.float().log_softmax(-1)
             found = scores.topk(min(likeliest, scores.shape[1]), dim=-1)
         if self._device.type != "cuda":
-            return Result(out.clone(), None, found and (found[0], found[1]))
+            return Result(out.clone(), None, found and (found[0], found[1]), faults)
         block = torch.empty(out.shape, dtype=out.dtype, pin_memory=True)
         block.copy_(out, non_blocking=True)
         if found is not None:
             found = tuple(part.to("cpu", non_blocking=True) for part in found)
         done = torch.cuda.Event()
         done.record()
-        return Result(block, done, found)
+        return Result(block, done, found, faults)
 
     def _graph(self, width: int, parts: int) -> torch.cuda.CUDAGraph | None:
         """Return the graph for so many lanes and pages, captured at its first use."""

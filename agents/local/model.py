@@ -24,22 +24,22 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agents.local.answers import choice_reply, written_reply
 from agents.local.configured import (
     configured_problem,
+    logit_rules,
     read_generation_config,
     template_arguments,
     unsupported_later,
 )
-from agents.local.options import choice_reply
 from agents.local.settings import Settings, check_revision, parse_settings
 from agents.providers.sampling import ProviderModel
 from arena.errors import ContextOverflowError, RefusedError, StudyError
-from arena.play.reasoning import PartedText, part_reasoning
-from arena.types import Alternative, Price, Reply, Request, Sampling, TokenChoice
+from arena.types import Price, Reply, Request, Sampling
 
 if TYPE_CHECKING:
     from agents.local.choosing import TokenSampling
-    from agents.local.drafts import GenerationResult, Job
+    from agents.local.drafts import Job
     from agents.local.engine import Engine
     from agents.local.loading import LoadedModel
     from agents.local.prompts import ChatTokenizer
@@ -276,6 +276,7 @@ class LocalModel(ProviderModel):
         sampling = request.sampling
         return {
             **asdict(self._token_sampling(sampling)),
+            **({} if sampling.choices else logit_rules(self._generation_config(), sampling)),
             "max_tokens": sampling.max_tokens or LONGEST_REPLY,
             "stop": list(sampling.stop),
             **({"choices": list(sampling.choices)} if sampling.choices else {}),
@@ -349,11 +350,13 @@ class LocalModel(ProviderModel):
             )
         if request.sampling.choices:
             return await self._choose_reply(engine, request, ids)
-        return self._reply(request, ids, await engine.generate(self._job(engine, request, ids)))
+        result = await engine.generate(self._job(engine, request, ids))
+        return written_reply(self.name, self._chat, request, ids, result)
 
     def _job(self, engine: Engine, request: Request, ids: tuple[int, ...]) -> Job:
         """Return the engine's job for a request; raises ContextOverflowError if it has no room."""
         from agents.local.drafts import Job
+        from agents.local.logit_rules import processors
 
         sampling = request.sampling
         room = engine.capacity - len(ids)
@@ -364,6 +367,12 @@ class LocalModel(ProviderModel):
                 " shorten the prompt or the protocol's turns",
                 sent=False,
             )
+        rules = logit_rules(self._generation_config(), sampling)
+        try:
+            processors(rules, len(ids), engine.capacity, self._weights.end_ids)
+        except (TypeError, ValueError) as error:
+            why = f"{self.name} was not asked: its {' and '.join(rules)} cannot be had: {error}"
+            raise RefusedError(why, sent=False) from error
         return Job(
             ids,
             min(sampling.max_tokens or LONGEST_REPLY, room),
@@ -372,47 +381,9 @@ class LocalModel(ProviderModel):
             self._weights.end_ids,
             tuple(sampling.stop),
             sampling.logprobs,
+            rules=rules,
             group=request.place.episode,
         )
-
-    def _reply(self, request: Request, ids: tuple[int, ...], result: GenerationResult) -> Reply:
-        """Return the reply in a result; a thought in marks that it ends becomes its reasoning.
-
-        It stays in the text if that goes on from a prefill or stops at a closing tag.  A reply
-        without text is a reply like any other: with the same seed the model would end again.
-        """
-        stop = request.sampling.stop
-        text = self._chat.decode_after(ids, result.ids)
-        ends = [end for word in stop if (end := text.find(word)) >= 0]
-        text = text[: min(ends)] if ends else text
-        has_prefill = request.messages[-1].role == "assistant"
-        has_tag = any("</" in word for word in stop)
-        parted = part_reasoning(text, thoughts=False)
-        if has_prefill or has_tag or parted.is_open:
-            parted = PartedText(text)
-        return Reply(
-            parted.words,
-            None if parted.reasoning is None else parted.inside,
-            self.name,
-            result.finish,
-            tokens_in=len(ids),
-            tokens_cached=result.reused,
-            tokens_out=len(result.ids),
-            # Without the thoughts, the tokens would not be those of the text.
-            token_ids=result.ids if parted.reasoning is None else None,
-            logprobs=self._choices(result) if request.sampling.logprobs is not None else None,
-            measures=result.measures,
-            tokens_prefilled=result.prefilled,
-            decode_steps=result.steps,
-        )
-
-    def _choices(self, result: GenerationResult) -> tuple[TokenChoice, ...]:
-        decode = self._chat.decode
-        choices = []
-        for record in result.records:
-            others = [Alternative(decode([token]), value) for token, value in record.alternatives]
-            choices.append(TokenChoice(decode([record.token]), record.logprob, tuple(others)))
-        return tuple(choices)
 
     async def _choose_reply(self, engine: Engine, request: Request, ids: tuple[int, ...]) -> Reply:
         """Return the likeliest of the given choices as the reply.

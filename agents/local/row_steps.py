@@ -12,7 +12,7 @@ import torch
 
 from agents.local.cache import PADDING, Rows
 from agents.local.choosing import choose
-from agents.local.drafts import DrawnToken, deliver, finish_draft, record_token
+from agents.local.drafts import Draft, DrawnToken, deliver, finish_draft, record_token
 from agents.local.measures import measure
 from agents.local.memory import MemoryLimits, out_of_memory
 from agents.local.replies import (
@@ -187,7 +187,9 @@ class RowSteps:
         """
         drafts = [row.draft for row in rows]
         chosen = choose(
-            logits, [draft.job.sampling for draft in drafts], [draft.draw() for draft in drafts]
+            rule_logits(logits, drafts),
+            [draft.job.sampling for draft in drafts],
+            [draft.draw() for draft in drafts],
         )
         # [rows, 3]: one copy from the device for all of them.
         measures = measure(logits, chosen).T.tolist()
@@ -200,3 +202,17 @@ class RowSteps:
                 record = record_token(logits[row], token, logprob, alternatives)
             drawn.append(DrawnToken(token, logprob, entropy, certainty, record))
         return drawn
+
+
+def rule_logits(logits: torch.Tensor, drafts: Sequence[Draft]) -> torch.Tensor:
+    """Return the logits [rows, vocabulary] from which the tokens of drafts are drawn.
+
+    They are the same tensor if no draft has rules.
+    """
+    ruled = [row for row, draft in enumerate(drafts) if draft.job.rules]
+    if not ruled:
+        return logits
+    changed = logits.clone()
+    for row in ruled:
+        changed[row] = drafts[row].ruled_logits(logits[row : row + 1])[0]
+    return changed

@@ -5,6 +5,7 @@ A reply has text, reasoning, token counts, a cost if the provider states it, and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
@@ -251,7 +252,7 @@ def token_choices(tokens: object, key: Key) -> tuple[TokenChoice, ...] | None:
     """Return the tokens in a list of chat completions' form, with their log probabilities.
 
     None if there is no such list, if a token is not a text with a finite number up to 0, or if
-    together they spell the key.
+    together they spell the key.  An alternative without a number, or of probability 0, is left out.
     """
     if not isinstance(tokens, list) or not tokens:
         return None
@@ -259,7 +260,8 @@ def token_choices(tokens: object, key: Key) -> tuple[TokenChoice, ...] | None:
     for token in tokens:
         chosen = alternative(token, key)
         listed = token.get("top_logprobs") if isinstance(token, dict) else None
-        others = [alternative(other, key) for other in listed] if isinstance(listed, list) else []
+        listed = listed if isinstance(listed, list) else []
+        others = [alternative(other, key) for other in listed if not is_impossible(other)]
         likeliest = tuple(other for other in others if other is not None)
         if chosen is None or len(likeliest) < len(others):
             return None
@@ -267,6 +269,12 @@ def token_choices(tokens: object, key: Key) -> tuple[TokenChoice, ...] | None:
     # A key cut into several tokens is in no single one of them.
     whole = "".join(str(token["token"]) for token in tokens)
     return tuple(choices) if without_key(whole, key) == writable(whole) else None
+
+
+def is_impossible(entry: object) -> bool:
+    """Return whether an alternative says of itself that it has no log probability, or none > 0."""
+    fields = entry if isinstance(entry, dict) else {}
+    return isinstance(fields.get("token"), str) and fields.get("logprob", 0) in (None, -math.inf)
 
 
 def alternative(entry: object, key: Key) -> Alternative | None:

@@ -9,33 +9,50 @@ import pytest
 
 from agents import model
 from agents.local import sizing
-from agents.local.configured import NEUTRAL, configured_problem
+from agents.local.configured import REFUSED, RULES, configured_problem, logit_rules
 from arena.errors import StudyError
 from arena.types import Sampling
+from tests.provider_faults import ask
 from tests.tiny_models import tiny
 
 CHOSEN = Sampling(temperature=1.0)
 
 
-@pytest.mark.parametrize("name", NEUTRAL)
-def test_every_setting_that_changes_draws_is_named(name: str) -> None:
-    asked = [[7]] if "tokens" in name or "ids" in name else 3
-    assert f"asks for {name} {asked!r}" in str(configured_problem({name: asked}))
-    for value in NEUTRAL[name]:
+@pytest.mark.parametrize("name", REFUSED)
+def test_every_setting_that_cannot_be_had_is_named(name: str) -> None:
+    assert f"asks for {name} 3" in str(configured_problem({name: 3}))
+    for value in REFUSED[name]:
         assert configured_problem({name: value, "temperature": 0.6, "top_k": 20}) is None
     assert configured_problem({name: None}) is None
 
 
-def test_a_model_that_asks_for_a_penalty_is_refused_unless_a_temperature_is_set(
-    tmp_path: Path,
-) -> None:
+@pytest.mark.parametrize("name", RULES)
+def test_every_rule_is_followed_unless_a_temperature_is_set(name: str) -> None:
+    assert logit_rules({name: 3, "temperature": 0.6}, Sampling()) == {name: 3}
+    for value in RULES[name]:
+        assert logit_rules({name: value}, Sampling()) == {}
+    assert configured_problem({name: 3}) is None
+    assert logit_rules({name: 3}, CHOSEN) == {}
+
+
+async def test_what_took_effect_is_told_and_a_sampling_says_otherwise(tmp_path: Path) -> None:
     folder = tiny(tmp_path)
     file = folder / "generation_config.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"repetition_penalty": 1.05}))
-    local = model(f"local/{folder}")
-    assert "repetition_penalty 1.05" in str(local.unsupported_reason(Sampling()))
+    asked = {"repetition_penalty": 1.05, "suppress_tokens": [7], "typical_p": 0.9}
+    file.write_text(json.dumps(json.loads(file.read_text()) | asked))
+    local = model(f"local/{folder}?slots=2&context=96")
+    assert "typical_p 0.9" in str(local.unsupported_reason(Sampling()))
     assert local.unsupported_reason(CHOSEN) is None
     assert local.unsupported_reason(Sampling(choices=("yes", "no"))) is None
+    await local.open()
+    told = local.request_settings(ask(sampling=Sampling(repetition_penalty=1.2)))
+    assert (told["repetition_penalty"], told["suppress_tokens"]) == (1.2, [7])
+    penal = Sampling(temperature=0.0, presence_penalty=2.0, max_tokens=4)
+    told = local.request_settings(ask(sampling=penal))
+    assert told["presence_penalty"] == 2.0
+    assert "suppress_tokens" not in told
+    assert (await local(ask(sampling=penal))).text
+    await local.close()
 
 
 async def test_rows_that_do_not_fit_the_memory_are_refused_on_opening(
@@ -60,5 +77,5 @@ def test_arguments_of_the_chat_template_are_taken_and_other_extras_refused() -> 
     ):
         why = toy.unsupported_reason(Sampling(temperature=1.0, extra=extra))
         assert (why is None) if words is None else (words in str(why))
-    assert toy.unsupported_reason(Sampling(temperature=1.0, repetition_penalty=1.0)) is None
-    assert "presence" in str(toy.unsupported_reason(Sampling(temperature=1, presence_penalty=1)))
+    assert toy.unsupported_reason(Sampling(temperature=1.0, presence_penalty=1.0)) is None
+    assert "thinking_tokens" in str(toy.unsupported_reason(Sampling(thinking_tokens=9)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -171,6 +172,13 @@ ODD_TOKENS += [
 @pytest.mark.parametrize("tokens", ODD_TOKENS)
 def test_tokens_that_make_no_sense_or_spell_the_key_are_missing(tokens: object) -> None:
     assert token_choices(tokens, KEY) is None
+
+
+@pytest.mark.parametrize("nothing", [None, -math.inf])
+def test_an_alternative_without_a_number_costs_itself_alone(nothing: float | None) -> None:
+    listed = [{"token": "b", "logprob": nothing}, {"token": "c", "logprob": -2.0}]
+    tokens = [{"token": "a", "logprob": -0.5, "top_logprobs": listed}]
+    assert token_choices(tokens, None) == (TokenChoice("a", -0.5, (Alternative("c", -2.0),)),)
 
 
 def test_a_log_probability_that_was_rounded_above_zero_is_zero() -> None:
