@@ -124,6 +124,7 @@ SPOKEN = re.compile(r"^Simulated \w+ speech of the (?P<side>\w+)(?P<elsewhere> e
 RATED_BEFORE = re.compile(r"^\[private thoughts: Simulated thoughts, number", re.M)
 JUDGE = "judge"
 SOLVER = "solver"
+PAIRS = "pairs"
 EXAMPLE = "sim/overconfident or sim/even:bias=0.1:noise=0.05"
 
 
@@ -278,7 +279,7 @@ def parse_profile(profile: str, profiles: Mapping[str, P], bounds: Bounds) -> tu
     """
     name, *settings = profile.split(":")
     if name not in profiles:
-        names = list(dict.fromkeys((*profiles, JUDGE, SOLVER)))
+        names = list(dict.fromkeys((*profiles, JUDGE, SOLVER, PAIRS)))
         near = difflib.get_close_matches(name, names, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise StudyError(
