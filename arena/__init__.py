@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from arena.play.run import RunSelection
     from arena.play.summary import Summary
     from arena.private import reveal
+    from arena.score import Score
     from arena.studies.lineups import Lineup
     from arena.studies.motions import MOTIONS, motions
     from arena.studies.study import Arm, Study
@@ -89,6 +90,7 @@ _HOME = {
     "Reading": "arena.types",
     "Reply": "arena.types",
     "Seat": "arena.types",
+    "Score": "arena.score",
     "Subject": "arena.types",
     "Turn": "arena.types",
     "Verdict": "arena.types",
@@ -114,6 +116,7 @@ __all__ = [
     "Retry",
     "RunSelection",
     "Sampling",
+    "Score",
     "Seat",
     "Stage",
     "Study",

@@ -370,7 +370,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A motion, a question or a debate: whatever is debated, answered or judged.
+    """A motion, a question, a debate or stored replies: whatever is debated, judged or scored.
 
     `gold` and `choices` belong to questions, as do further right answers, `accepted`.  `source` and
     `licence` say where it comes from and on which terms, as far as known.  `images` are the paths
@@ -379,7 +379,7 @@ class Subject:
     """
 
     text: str
-    kind: Literal["motion", "question", "debate"] = "motion"
+    kind: Literal["motion", "question", "debate", "replies"] = "motion"
     gold: str | None = None
     choices: tuple[str, ...] = ()
     source: str | None = None

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from arena.errors import StudyError
 from arena.plugins import PROTOCOLS, find_plugin, plugins
+from protocols import estimators
 
 if TYPE_CHECKING:
     from arena.studies.study import Protocol
@@ -31,6 +32,7 @@ HOME = {
     "leap": "protocols.leap",
     "leap_segmented": "protocols.leap_segmented",
     "moa": "protocols.moa",
+    "option_probability": "protocols.option_probability",
     "private_reasoning": "protocols.private_reasoning",
     "recheck": "protocols.recheck",
     "self_aggregation": "protocols.self_aggregation",
@@ -49,14 +51,15 @@ def named(name: str) -> Protocol:
     no such protocol, if two packages have one, or if a package's function cannot be imported, has
     another name or no VERSION.
     """
-    plugin = find_plugin(PROTOCOLS, name, ours=name in HOME)
-    if plugin is None and name not in HOME:
-        known = sorted({*HOME, *(plugin.name for plugin in plugins(PROTOCOLS))})
+    home = HOME | estimators.FUNCTIONS
+    plugin = find_plugin(PROTOCOLS, name, ours=name in home)
+    if plugin is None and name not in home:
+        known = sorted({*home, *(plugin.name for plugin in plugins(PROTOCOLS))})
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
         raise StudyError(f"there is no protocol {name!r}; {hint}there are {', '.join(known)}")
     if plugin is None:
-        ours: Protocol = getattr(import_module(HOME[name]), name)
+        ours: Protocol = getattr(import_module(home[name]), name)
         return ours
     from arena.studies.study import protocol_name, protocol_version
 

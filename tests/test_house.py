@@ -17,7 +17,7 @@ PACKAGES = ("arena", "agents", "protocols", "analysis")
 LAYERS = (
     "arena.types arena.sampling arena.price arena.reply arena.images arena.batches arena.private"
     " arena.errors arena.text arena.former_names arena.packages arena.plugins"
-    " arena.events",
+    " arena.events arena.score",
     "arena.store arena.grading",
     "arena.calls",
     "arena.studies",
@@ -34,7 +34,7 @@ LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms.spl
 DOOR = {"arena", "arena.__main__"}
 PUBLIC = {
     "arena": "Agent Answer Arena ArenaError Arm CostEstimate Episode Hook Image Limit Lineup"
-    " MOTIONS Price Reading Reply Retry RunSelection Sampling Seat Stage Study Subject"
+    " MOTIONS Price Reading Reply Retry RunSelection Sampling Score Seat Stage Study Subject"
     " Summary Turn Verdict against_itself chat given_pairs motions notes own rated"
     " read_image reveal round_robin run_stages spoken swiss swiss_round text_only verbatim",
     "agents": "adapt agent model",

@@ -192,7 +192,9 @@ def turns_of(subject: Subject | None) -> Iterator[Turn]:
     """Yield the turns that a subject brings from the record, such as those of a debate."""
     for name in subject.__dataclass_fields__ if subject else ():
         value = getattr(subject, name)
-        for item in value if isinstance(value, tuple | list) else (value,):
+        # A text is a sequence too, and brings none.
+        many = isinstance(value, Sequence) and not isinstance(value, str)
+        for item in value if many else (value,):
             if isinstance(item, Turn):
                 yield item
 

@@ -296,7 +296,7 @@ async def play_on_stand_ins(
             raise StudyError(str(error)) from error
         images = {image.hash for image in play.subject.images}
         # A judge may be shown the words of a debate alone, as its option says.
-        if images - episode.shown_images and play.subject.kind != "debate":
+        if images - episode.shown_images and play.subject.kind not in ("debate", "replies"):
             raise StudyError(
                 f"{name} shows nobody an image of its subject; put `subject.images` into its"
                 " prompts, or leave the images out"

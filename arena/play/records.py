@@ -25,8 +25,10 @@ from arena.grading.grade import Grade, grade_async
 from arena.play.identity import code_hash_of, find_digest_of
 from arena.play.results import check_result
 from arena.private import refuse
+from arena.score import Score
 from arena.store.journal import line, row_of
 from arena.store.replay import StudyState
+from arena.studies.branches import parent_row
 from arena.studies.motions import subject_id, subject_row
 from arena.studies.source import code_hash
 from arena.studies.study import Play, Study, protocol_name, protocol_version
@@ -34,6 +36,7 @@ from arena.text import utc_now, writable
 from arena.types import Agent, Answer, Verdict
 
 GradedAnswer = tuple[Answer, Grade]
+GradedResult = Verdict | Sequence[GradedAnswer | Score] | None
 PACKAGES = "peer-arena duckdb pydantic aiohttp openai anthropic litellm torch transformers"
 
 
@@ -103,6 +106,7 @@ def episode_start_lines(play: Play) -> Iterator[bytes]:
         "repeat": play.repeat,
         "started_at": utc_now(),
         "grader": None if play.grader is None else function_name(play.grader),
+        **parent_row(play.subject),
     }
     yield line("plays", row)
     for seat, agent in play.lineup.items():
@@ -133,21 +137,39 @@ def agent_row(agent: Agent) -> dict[str, object]:
     }
 
 
-def result_lines(play: Play, result: Verdict | Sequence[GradedAnswer] | None) -> Iterator[bytes]:
+def result_lines(play: Play, result: GradedResult) -> Iterator[bytes]:
     """Return the rows for a protocol's result, none if it returned nothing."""
     if isinstance(result, Verdict):
         yield line("rulings", {"episode": play.episode, **row_of(result), "repeat": play.repeat})
         return
-    for answer, grade in result or ():
+    for item in result or ():
+        if isinstance(item, Score):
+            yield line("scores", {"scoring": play.episode, **score_row(item)})
+            continue
+        answer, grade = item
         text = None if answer.answer is None else writable(answer.answer)
         row = row_of(replace(answer, answer=text, correct=grade.correct))
         grading = {"status": grade.status, "canonical": grade.canonical}
         yield line("answers", {"episode": play.episode, **row, **grading})
 
 
-async def grade_result(
-    play: Play, result: object, seats: Collection[str]
-) -> Verdict | Sequence[GradedAnswer] | None:
+def score_row(score: Score) -> dict[str, object]:
+    """Return a score as the table `scores` keeps it, without the play that made it."""
+    turn = score.turn
+    return {
+        "episode": turn.episode,
+        "seat": turn.seat,
+        "step": turn.step,
+        "name": score.name,
+        "value": score.value,
+        "kind": score.kind,
+        "status": writable(score.status),
+        "samples": score.samples,
+        "details": score.details or None,
+    }
+
+
+async def grade_result(play: Play, result: object, seats: Collection[str]) -> GradedResult:
     """Return a protocol's result with its answers graded.
 
     `seats` are those that sat in the episode.  Raises ProtocolError for what a protocol may not
@@ -156,7 +178,9 @@ async def grade_result(
     checked = check_result(protocol_name(play.protocol), result, seats)
     if checked is None or isinstance(checked, Verdict):
         return checked
-    return [(answer, await grade_of(play, answer)) for answer in checked]
+    return [
+        item if isinstance(item, Score) else (item, await grade_of(play, item)) for item in checked
+    ]
 
 
 async def grade_of(play: Play, answer: Answer) -> Grade:

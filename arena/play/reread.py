@@ -336,6 +336,8 @@ async def results_of(play: Play, result: Any) -> list[tuple[str, Row]]:
     graded = result
     if not isinstance(result, Verdict):
         answers = [result] if isinstance(result, Answer) else result
+        # What was scored stays as it was scored.
+        answers = [answer for answer in answers if isinstance(answer, Answer)]
         graded = [(answer, await grade_of(play, answer)) for answer in answers]
     rows = []
     for text in result_lines(play, graded):

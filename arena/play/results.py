@@ -1,4 +1,4 @@
-"""Check what a protocol returns: a Verdict, an Answer, a list of Answers, or None.
+"""Check what a protocol returns: a Verdict, an Answer, a list of Answers or of Scores, or None.
 
 The same checks are made after a play, and before the first call with what the protocol returns on
 stand-ins (arena/play/rehearsal.py).  There the words are made up, and only those faults are told
@@ -7,17 +7,22 @@ that other words would not mend.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from numbers import Real
-from typing import TypeGuard, TypeVar
+from numbers import Integral, Real
+from typing import Any, TypeGuard, TypeVar
+
+import orjson
 
 from arena.errors import ProtocolError
 from arena.private import reveal
-from arena.types import Answer, Verdict
+from arena.score import SCORED, Score
+from arena.types import Answer, Turn, Verdict
 
-Item = TypeVar("Item", Answer, Verdict)
+Item = TypeVar("Item", Answer, Verdict, Score)
+Checked = Verdict | list[Answer] | list[Score] | None
 Fields = Mapping[str, tuple[tuple[type, ...], str]]
 NONE = type(None)
 # What a field may hold, and how that is said to the author of a protocol.
@@ -42,7 +47,16 @@ VERDICT: Fields = {
     "status": ((str,), 'it is "read", or says what is missing'),
     "seat_order": ((str,), 'it is "as played" or "swapped"'),
 }
-MAY_RETURN = "a protocol returns an Answer, a list of Answers, a Verdict, or None"
+SCORE: Fields = {
+    "turn": ((Turn,), "it is the stored turn that is scored, such as reply.turn"),
+    "name": ((str,), "it is the estimator's name"),
+    "value": ((Real, NONE), "it is a finite number, higher is surer, or None with a status"),
+    "kind": ((str,), 'it is "probability" or "score"'),
+    "status": ((str,), 'it is "scored", or the reason why there is no value'),
+    "samples": ((Integral,), "it counts the stored replies that were read, from 1"),
+    "details": ((Mapping,), "it is a dictionary of JSON values"),
+}
+MAY_RETURN = "a protocol returns an Answer, a list of Answers, a list of Scores, a Verdict, or None"
 HINTS = {
     "Turn": "the record holds its turns without being told",
     "Verdict": "an episode has one Verdict, which is returned by itself",
@@ -51,10 +65,8 @@ HINTS = {
 MOST_NAMES = 8
 
 
-def check_result(
-    protocol: str, result: object, seats: Collection[str]
-) -> Verdict | list[Answer] | None:
-    """Return what a protocol returned: a verdict, answers, or None.
+def check_result(protocol: str, result: object, seats: Collection[str]) -> Checked:
+    """Return what a protocol returned: a verdict, answers, scores, or None.
 
     `protocol` is its name, `seats` are those that sat in the episode.  Raises ProtocolError, with
     what was returned and what may be, for anything else; for a field of another type, an answer of
@@ -62,14 +74,17 @@ def check_result(
     """
     checked = check_types(protocol, result)
     for one in [checked] if isinstance(checked, Verdict) else checked or ():
-        if one.confidence is not None and not 0 <= one.confidence <= 1:
+        if isinstance(one, Score):
+            check_score(protocol, one)
+        elif one.confidence is not None and not 0 <= one.confidence <= 1:
             raise ProtocolError(
                 f"{protocol} returned {describe(one)} with the confidence {one.confidence:.6g};"
                 " it is a number in [0, 1], or None"
             )
     if isinstance(checked, list):
-        check_seats(protocol, checked, seats)
-        check_keys(protocol, checked)
+        check_seats(protocol, answers_in(checked), seats)
+        check_keys(protocol, answers_in(checked))
+        check_score_keys(protocol, scores_in(checked))
     return checked
 
 
@@ -83,44 +98,100 @@ def check_result_on_stand_ins(
     checked = check_types(protocol, result)
     if isinstance(checked, list):
         # A reply may name the seat, and these replies name none.
-        known = [one for one in checked if one.seat is not None and one.seat.strip() not in words]
+        answers = answers_in(checked)
+        known = [one for one in answers if one.seat is not None and one.seat.strip() not in words]
         check_seats(protocol, known, seats)
-        check_keys(protocol, checked)
+        check_keys(protocol, answers)
+        check_score_keys(protocol, scores_in(checked))
 
 
-def check_types(protocol: str, result: object) -> Verdict | list[Answer] | None:
-    """Return a result as a verdict, a list of answers or None; ProtocolError for another type."""
+def answers_in(items: Sequence[Answer] | Sequence[Score]) -> list[Answer]:
+    """Return the answers of a checked list."""
+    return [item for item in items if isinstance(item, Answer)]
+
+
+def scores_in(items: Sequence[Answer] | Sequence[Score]) -> list[Score]:
+    """Return the scores of a checked list."""
+    return [item for item in items if isinstance(item, Score)]
+
+
+def check_types(protocol: str, result: object) -> Checked:
+    """Return a result as a verdict, a list or None; ProtocolError for another type."""
     if result is None:
         return None
     if isinstance(result, Verdict):
         return check_fields(protocol, result, VERDICT)
-    answers = [result] if isinstance(result, Answer) else result
+    answers = [result] if isinstance(result, Answer | Score) else result
     if is_list(answers):
         found = [one for one in answers if isinstance(one, Answer)]
         if len(found) == len(answers):
             return [check_fields(protocol, one, ANSWER) for one in found]
+        scores = [one for one in answers if isinstance(one, Score)]
+        if len(scores) == len(answers):
+            return [check_fields(protocol, one, SCORE) for one in scores]
     kinds = [type(one).__name__ for one in (answers if is_list(answers) else [answers])]
     hint = next((f"; {HINTS[kind]}" for kind in kinds if kind in HINTS), "")
     raise ProtocolError(f"{protocol} returned {describe(result)}; {MAY_RETURN}{hint}")
 
 
 def check_fields(protocol: str, item: Item, allowed: Fields) -> Item:
-    """Return an answer or verdict with its confidence as a plain number.
+    """Return an answer, a verdict or a score with its number as a plain one.
 
     Raises ProtocolError for the first field that has another type than it is allowed.
     """
     for name, (types, words) in allowed.items():
         # A private number is stored like any other; private text is no answer.
-        value = reveal(item.confidence) if name == "confidence" else getattr(item, name)
+        value = getattr(item, name)
+        value = reveal(value) if name in ("confidence", "value") else value
         # True is an int to Python.
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
             raise ProtocolError(
                 f"{protocol} returned {describe(item)} whose {name} is {describe(value)}; {words}"
             )
-    number = reveal(item.confidence)
     # JSON takes no numbers of numpy.
-    plain = number if number is None or type(number) in (int, float) else float(number)
-    return replace(item, confidence=plain)
+    if isinstance(item, Score):
+        return replace(item, value=plain(item.value), samples=int(item.samples))
+    return replace(item, confidence=plain(item.confidence))
+
+
+def plain(value: Any) -> float | None:
+    """Return a number, private or not, as one of Python's own."""
+    number = reveal(value)
+    return number if number is None or type(number) in (int, float) else float(number)
+
+
+def check_score(protocol: str, score: Score) -> None:
+    """Raise ProtocolError for a score whose parts do not fit each other."""
+    place = f"{protocol} returned a Score {quote(score.name)} of {score.turn!r}"
+    value = score.value
+    if (value is None) is (score.status == SCORED):
+        raise ProtocolError(
+            f"{place} with the value {value} and the status {quote(score.status)}; a score without"
+            ' a value says why in its status, and one with a value has the status "scored"'
+        )
+    if value is not None and not math.isfinite(value):
+        raise ProtocolError(f"{place} with the value {value}; it is finite, or None with a status")
+    if score.kind not in ("probability", "score"):
+        raise ProtocolError(f"{place} of kind {quote(score.kind)}; {SCORE['kind'][1]}")
+    if score.kind == "probability" and value is not None and not 0 <= value <= 1:
+        raise ProtocolError(f"{place} with the probability {value:.6g}; it lies in [0, 1]")
+    if score.samples < 1 or not score.name.strip():
+        raise ProtocolError(f"{place}: it has a name, and counts at least one stored reply")
+    try:
+        orjson.dumps(score.details)
+    except TypeError as error:
+        raise ProtocolError(f"{place} whose details cannot be stored as JSON: {error}") from error
+
+
+def check_score_keys(protocol: str, scores: Sequence[Score]) -> None:
+    """Raise ProtocolError for two scores of one turn with one name."""
+    keys = Counter((s.turn.episode, s.turn.seat, s.turn.step, s.name) for s in scores)
+    for (episode, seat, step, name), count in keys.items():
+        if count > 1:
+            raise ProtocolError(
+                f"{protocol} returned {count} scores {quote(name)} of step {step} of {seat} in the"
+                f" episode {episode}; give each its own name"
+            )
 
 
 def check_seats(protocol: str, answers: Sequence[Answer], seats: Collection[str]) -> None:

@@ -110,6 +110,10 @@ def subject_of(row: Row, images: Mapping[str, Image], sources: Sources) -> Subje
     """
     if row["text"] is None:
         raise StudyError("its subject is not in this store")
+    if row["kind"] == "replies":
+        raise StudyError(
+            "it scored stored replies, or asked about them, which stays as it was read"
+        )
     if row["kind"] == "debate":
         found = sources.judged(row["source"])
         candidates = [found] if found is not None else []

@@ -27,11 +27,13 @@ from arena.store.study_lock import lock_study
 from arena.store.verification import Removal, is_recent, remove_verified
 from arena.text import utc_now
 
-# A verdict on a debate means nothing without it.
+# A verdict on a debate means nothing without it, nor does what was scored, asked or changed of it.
 JUDGINGS = """
     select p.episode from plays p join subjects s using (subject)
     where s.kind = 'debate' and list_contains($1, s.source)
     union select episode from rulings where list_contains($1, debate)
+    union select scoring from scores where list_contains($1, episode)
+    union select episode from plays where list_contains($1, parent)
 """
 COUNTS = """
     with gone as (select unnest($1) as episode),
@@ -64,7 +66,7 @@ NOTE = f"""
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """Episodes to forget: those that were asked for, and the judgings of those that are debates.
+    """Episodes to forget: those that were asked for, and those that judge, score or ask about them.
 
     `what` says in words what was asked for.  `counts` has a row for each study, arm and status:
     episodes, turns, calls, dollars, and calls of unknown cost.
@@ -118,7 +120,7 @@ def select(
 
 
 def judgings_of(con: Connection, episodes: Sequence[str]) -> list[str]:
-    """Return the episodes that judge these, or judge judgings of them."""
+    """Return the episodes that judge, score or hang on these, or on such episodes of them."""
     known = set(episodes)
     found: list[str] = []
     latest = list(episodes)
@@ -202,6 +204,7 @@ def delete_episodes(con: Connection, selected: Selected) -> None:
     for name, table in TABLES.items():
         if "episode" in table.columns:
             con.execute(f"delete from {name} where episode in (from gone)")
+    con.execute("delete from scores where scoring in (from gone)")
     con.execute(
         "delete from subjects where subject in (from topics)"
         " and subject not in (select subject from plays)"

@@ -77,14 +77,14 @@ def take_in(con: Connection, path: Path, other: Path, pending: Sequence[Path]) -
         for name in JOURNALED:
             columns = ", ".join(TABLES[name].columns)
             key = ", ".join(TABLES[name].key)
-            by_episode = "episode" in TABLES[name].columns
-            where = "where episode not in (from disputed)" if by_episode else ""
+            plays = [column for column in ("episode", "scoring") if column in TABLES[name].columns]
+            where = " and ".join(f"{column} not in (from disputed)" for column in plays) or "true"
             sources = [f"select {columns} from other.{name} anti join store.{name} using ({key})"]
             if name in parts:
                 sources.append(new_rows(name, parts[name]))
             # One after the other: the second is compared with what the first has inserted.
             for rows in sources:
-                insert = f"insert into store.{name} by name from ({rows}) {where}"
+                insert = f"insert into store.{name} by name from ({rows}) where {where}"
                 new += con.execute(insert).fetchall()[0][0]
         disputed = con.execute("select count(*) from disputed").fetchall()[0][0]
         con.execute("commit")

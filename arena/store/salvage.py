@@ -19,8 +19,9 @@ import orjson
 from arena.store.journal_reader import NOT_IN_ORDER, Damage, JournalReader
 
 EPISODE = re.compile(rb'"episode":"([^"\\]{1,100})"')
+SCORING = re.compile(rb'"scoring":"([^"\\]{1,100})"')
 # Tables whose rows follow from turns, or are turns.
-AFTER_A_REPLY = {"turns", "unfinished_turns", "measures", "routes", "answers", "rulings"}
+AFTER_A_REPLY = {"turns", "unfinished_turns", "measures", "routes", "answers", "rulings", "scores"}
 ENDED_WELL = {"ok", "cached"}
 Place = tuple[str, int]
 
@@ -93,7 +94,9 @@ def read_episodes(
                 if number in by_number:
                     damaged.append((position, by_number[number]))
                 elif number <= reader.lines and (row := read_row(text)) and "episode" in row:
-                    episode = episodes.setdefault(str(row["episode"]), Episode())
+                    # A score belongs to the play of its estimator, not to the turn it is about.
+                    name = row.get("scoring", row["episode"])
+                    episode = episodes.setdefault(str(name), Episode())
                     episode.lines.append(line_of(row, journal, number, position))
     return episodes, damaged
 
@@ -111,7 +114,7 @@ def line_of(row: dict[str, object], journal: Path, number: int, position: int) -
     """Return a row with its place in its journal."""
     seat = row.get("seat")
     step = row.get("step")
-    place = (str(seat), step) if isinstance(step, int) else None
+    place = (str(seat), step) if isinstance(step, int) and "scoring" not in row else None
     ask = 1 if row.get("ask") == 1 else 0
     status = row.get("status")
     words = status if isinstance(status, str) else None
@@ -121,6 +124,8 @@ def line_of(row: dict[str, object], journal: Path, number: int, position: int) -
 def suspects_of(damage: Damage, position: int, episodes: dict[str, Episode]) -> Collection[Episode]:
     """Return the episodes that may have lost a damaged line."""
     names = [name.decode(errors="replace") for name in EPISODE.findall(damage.text)]
+    if b'"t":"scores"' in damage.text:
+        names = [name.decode(errors="replace") for name in SCORING.findall(damage.text)]
     if names and all(name in episodes for name in names):
         return [episodes[name] for name in names]
     # It cannot be told, so all that go on after it, but those that begin after it.

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from arena.store.schema_annotations import ANNOTATIONS, TableSchema
 from arena.store.schema_calls import CALLS
+from arena.store.schema_scores import PARENT_COLUMNS, SCORES
 
 # The version of the tables.  Views need none: `store_info` holds a hash of their texts.
-SCHEMA_VERSION = 10
+SCHEMA_VERSION = 11
 
 LOGPROBS = (
     "STRUCT(token VARCHAR, logprob DOUBLE, alternatives STRUCT(token VARCHAR, logprob DOUBLE)[])[]"
@@ -171,6 +172,7 @@ TABLES: dict[str, TableSchema] = {
                 "VARCHAR",
                 "the study's own function that decides what is right; NULL: none, or not known",
             ),
+            **PARENT_COLUMNS,
         },
     ),
     "statuses": TableSchema(
@@ -258,7 +260,11 @@ TABLES: dict[str, TableSchema] = {
         ("subject",),
         {
             "subject": ("VARCHAR", "id: a hash of the content"),
-            "kind": ("VARCHAR", "motion, question, or debate (one that is judged)"),
+            "kind": (
+                "VARCHAR",
+                "motion, question, debate (one that is judged), or replies (stored ones, that are"
+                " scored or asked about)",
+            ),
             "text": (
                 "VARCHAR",
                 "the text; for a debate its motion, its episode and a hash of its public words",
@@ -361,6 +367,7 @@ TABLES: dict[str, TableSchema] = {
             "value": ("DOUBLE", "the number"),
         },
     ),
+    **SCORES,
     **ANNOTATIONS,
     "folded": TableSchema(
         "One row is a journal that was folded into this database, up to some byte",

@@ -20,13 +20,14 @@ from pydantic import TypeAdapter, ValidationError
 from arena.calls.rate_limits import Limit, Limits
 from arena.errors import StudyError
 from arena.grading.grade import Grader
+from arena.score import Score
 from arena.studies.lineups import Lineup, Seating, agents_in, seat_agents, seats_of
 from arena.studies.motions import subject_id
 from arena.studies.varied import check_vary, variants
 from arena.text import html_notes, html_table, pluralize
 from arena.types import Agent, Answer, BaseModel, Model, Seat, Subject, Verdict
 
-ProtocolResult = Verdict | Answer | Sequence[Answer] | None
+ProtocolResult = Verdict | Answer | Sequence[Answer] | Sequence[Score] | None
 Protocol = Callable[..., Awaitable[ProtocolResult]]
 Options = Mapping[str, object]
 # More would take gigabytes before the first call.

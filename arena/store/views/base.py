@@ -70,7 +70,8 @@ LEFT_OUT = """
 """
 EPISODES = """
     select p.episode, p.study, p.arm, p.protocol, p.version, p.options, p.subject, p.repeat,
-           coalesce(s.status, 'open') as status, s.error_kind, s.error, p.started_at, s.ended_at
+           coalesce(s.status, 'open') as status, s.error_kind, s.error, p.started_at, s.ended_at,
+           p.parent, p.parent_seat, p.parent_step, p.change
     from plays p left join (
         select episode, arg_max(status, ended_at) as status,
                arg_max_null(error_kind, ended_at) as error_kind,
@@ -220,6 +221,19 @@ RECORD_VIEWS: dict[str, View] = {
             " author in a chat, or before a re-ask; image; system: a system prompt",
             "image": "the hash of an image (see the table images); NULL: it is none",
         },
+    ),
+    "latest_scores": View(
+        "One row is a number that an estimator gives to a stored turn, in a finished scoring",
+        """
+        select j.study as scoring_study, j.arm as scoring_arm, s.* from scores s
+        join episodes j on j.episode = s.scoring and j.status = 'done'
+        anti join left_out l on l.episode = s.episode
+        """,
+        {
+            "scoring_study": "the study in which the estimator was played",
+            "scoring_arm": "its arm: the estimator's function, and the agent that it asked",
+        },
+        question="How sure does each estimator say that the model was of each reply?",
     ),
     "verdicts": View(
         "One row is one judge's word on one debate, in one seat order and repeat; a judging that"

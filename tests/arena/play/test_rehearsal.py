@@ -50,7 +50,7 @@ def verdict(**changes: object) -> Verdict:
     return replace(Verdict("d", "j", None, None, None, "read"), **changes)  # type: ignore[arg-type]
 
 
-MAY = "a protocol returns an Answer, a list of Answers, a Verdict, or None"
+MAY = "a protocol returns an Answer, a list of Answers, a list of Scores, a Verdict, or None"
 HERE = r"\(test_rehearsal\.py, line \d+\)$"
 RESULTS = {
     f"speaks returned a Turn; {MAY}; the record holds its turns": lambda t, s, e: t,

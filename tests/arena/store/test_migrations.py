@@ -89,12 +89,13 @@ ADDED_LATER = {
     "answers": "confidence_source",
     "seats": "digest",
     "call_ends": "cache_saved_usd",
+    "plays": "change",
 }
 ADDED_TABLES = (
     *("readings", "reread_answers", "reread_rulings"),
     *("plan_changes", "forgotten", "other_servings"),
     *("registrations", "deviations", "label_entries", "published_numbers"),
-    *("images", "batch_plans", "batch_states"),
+    *("images", "batch_plans", "batch_states", "scores"),
 )
 
 

@@ -1,0 +1,170 @@
+"""Score stored replies by estimators: a study to come, whose subjects are the replies.
+
+    score("scores", of=study, estimators=["stated_confidence", "length"])
+
+Each function of an estimator is an arm for each agent that it asks.  What it returns are rows of
+the table `scores`; the view `latest_scores` shows those of finished scorings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from arena.errors import StudyError
+from arena.studies.lineups import Lineup, agents_in, seats_of
+from arena.studies.study import Arm, Protocol, Study, protocol_name
+from arena.tournaments.stages import Stage, count_episodes
+from arena.tournaments.stored_replies import StoredSamples, stored_samples
+from arena.types import Agent
+from protocols.estimators import estimator
+
+Options = Mapping[str, object]
+Wanted = str | tuple[str, Options]
+# The seats of an estimator that a study fills, by the parameter of `score` that gives the agent.
+PAIRS = ("entailment", "similarity")
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function that gives one or more estimators, with its options."""
+
+    protocol: Protocol
+    options: Options = field(default_factory=dict)
+
+    @property
+    def seats(self) -> tuple[str, ...]:
+        """The names of its seats."""
+        return seats_of(self.protocol).fixed
+
+
+def score(
+    name: str,
+    of: Study | Stage | str,
+    estimators: Sequence[Wanted],
+    *,
+    scorers: Mapping[str, Agent] | None = None,
+    entailment: Agent | None = None,
+    similarity: Agent | None = None,
+) -> Stage:
+    """Return the stage that scores the stored replies of a study by these estimators.
+
+    `of` is the study, or its name.  An estimator is a name, or a name with options of its function;
+    names that one function gives are played once.  `scorers` gives the agent that scores the
+    replies of an agent, by the name of that one; without it each agent scores its own, which are
+    known if `of` is a study.  `entailment` and `similarity` are models of pairs of texts.  Raises
+    StudyError for an unknown estimator, or one whose seat nobody can take.
+    """
+    functions = functions_of(estimators)
+    own = {} if isinstance(of, str) else {agent.name: agent for agent in agents_of(of)}
+    # An agent that another scores needs none of its own.
+    by_name = {**own, **(scorers or {})}
+    pairs = {"entailment": entailment, "similarity": similarity}
+    check_seats(functions, pairs, by_name)
+    of_name = of if isinstance(of, str) else of.name
+
+    def write(path: Path) -> Study:
+        """Return the study, from the replies that the store holds."""
+        samples = stored_samples(path, of_name)
+        arms = [arm for function in functions for arm in arms_of(function, samples, by_name, pairs)]
+        return Study(name, arms, samples)
+
+    def expected(path: Path) -> int:
+        """Return how many episodes there will be."""
+        try:
+            return count_episodes(write(path), path)
+        except StudyError:
+            return 0
+
+    seated = [agent for agent in pairs.values() if agent is not None]
+    speakers = [*by_name.values()] if any("scorer" in each.seats for each in functions) else []
+    return Stage(name, write, expected, (*speakers, *seated))
+
+
+def functions_of(estimators: Sequence[Wanted]) -> list[Function]:
+    """Return the functions that give these estimators, each with its options once."""
+    if isinstance(estimators, str) or not estimators:
+        raise StudyError(
+            "a scoring needs a list of estimators, such as ['stated_confidence', 'length'];"
+            f" found {estimators!r:.80}"
+        )
+    functions: list[Function] = []
+    for wanted in estimators:
+        name, options = (wanted, {}) if isinstance(wanted, str) else wanted
+        function = Function(estimator(name), dict(options))
+        if function not in functions:
+            functions.append(function)
+    return functions
+
+
+def agents_of(study: Study | Stage) -> list[Agent]:
+    """Return the agents of a study, or of one to come."""
+    if isinstance(study, Stage):
+        return list(study.agents)
+    return [agent for arm in study.arms for lineup in arm.lineups for agent in agents_in(lineup)]
+
+
+def check_seats(
+    functions: Sequence[Function], pairs: Mapping[str, Agent | None], scorers: Mapping[str, Agent]
+) -> None:
+    """Raise StudyError for a function with a seat that nobody takes."""
+    for function in functions:
+        name = protocol_name(function.protocol)
+        for seat in function.seats:
+            if seat in PAIRS and pairs[seat] is None:
+                raise StudyError(
+                    f"the estimator {name} compares texts; give the model that does, such as"
+                    f" score(..., {seat}=agents.agent('sim/pairs'))"
+                )
+            if seat == "scorer" and not scorers:
+                raise StudyError(
+                    f"the estimator {name} asks an agent, and of a study that is given by its name"
+                    " none is known; give score(..., scorers={name of who answered: agent})"
+                )
+            if seat not in ("scorer", *PAIRS):
+                raise StudyError(
+                    f"the estimator {name} has a seat {seat!r}; the seats of an estimator are"
+                    " scorer, entailment and similarity"
+                )
+
+
+def arms_of(
+    function: Function,
+    samples: Sequence[StoredSamples],
+    scorers: Mapping[str, Agent],
+    pairs: Mapping[str, Agent | None],
+) -> Iterator[Arm]:
+    """Yield an arm for each agent whose replies a function scores; one for all if it asks none."""
+    name = label_of(function)
+    if "scorer" not in function.seats:
+        yield Arm(name, function.protocol, [lineup_of(function, pairs, None)], function.options)
+        return
+    for agent in dict.fromkeys(each.agent for each in samples):
+        if agent not in scorers:
+            raise StudyError(
+                f"the estimator {name} needs an agent that scores the replies of {agent!r}; give"
+                f" score(..., scorers={{{agent!r}: agent}})"
+            )
+        yield Arm(
+            f"{name} of {agent}",
+            function.protocol,
+            [lineup_of(function, pairs, scorers[agent])],
+            function.options,
+            [each for each in samples if each.agent == agent],
+        )
+
+
+def lineup_of(
+    function: Function, pairs: Mapping[str, Agent | None], scorer: Agent | None
+) -> Lineup:
+    """Return who sits in the seats of a function."""
+    given = {**pairs, "scorer": scorer}
+    return {seat: agent for seat in function.seats if (agent := given[seat]) is not None}
+
+
+def label_of(function: Function) -> str:
+    """Return the label of a function with its options, by which arms are told apart."""
+    options = ", ".join(f"{name}={value}" for name, value in sorted(function.options.items()))
+    name = protocol_name(function.protocol)
+    return f"{name} ({options})" if options else name

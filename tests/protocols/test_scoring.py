@@ -1,0 +1,96 @@
+"""Scoring is a study: stored replies are its subjects, estimators its protocols."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import agents
+from agents.simulated.questions import simulated_questions
+from arena import Arena, Arm, Study, run_stages
+from arena.errors import ProtocolError, StudyError
+from arena.play.results import check_result
+from arena.score import Score
+from arena.types import Turn
+from protocols import named
+from protocols.estimators import HOME, estimator
+from protocols.scoring import score
+
+SOLVER = agents.agent("sim/solver")
+RATED = Study(
+    "rated",
+    [Arm("rated", named("confidence_elicitation"), [{"solver": SOLVER}])],
+    simulated_questions(3),
+)
+TURN = Turn("e", "s", 0, "answer", 0, "words", "words")
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with three rated answers and their scores."""
+    path = tmp_path_factory.mktemp("scores") / "a.duckdb"
+    scoring = score("scores", of=RATED, estimators=["stated_confidence", "length"])
+    assert [each.open + each.failed for each in run_stages(Arena(path), [RATED, scoring])] == [0, 0]
+    return path
+
+
+def test_every_reply_gets_a_row_of_each_estimator(path: Path) -> None:
+    rows = Arena(path).sql(
+        "select s.name, count(*) as n, bool_and(s.value = case s.name when 'length'"
+        " then -length(t.text) else t.confidence end) as same, any_value(s.kind) as kind"
+        " from latest_scores s join turns t using (episode, seat, step)"
+        " where scoring_study = 'scores' group by 1 order by 1"
+    )
+    assert rows.rows == (
+        ("length", 3, True, "score"),
+        ("stated_confidence", 3, True, "probability"),
+    )
+
+
+def test_a_scoring_that_is_done_plays_nothing_again(path: Path) -> None:
+    stage = score("scores", of="rated", estimators=["length", "stated_confidence"])
+    assert stage.count_episodes(path) == 6
+    summary = run_stages(Arena(path), [stage])[0]
+    assert (summary.done, summary.calls, summary.others) == (6, 0, 0)
+
+
+@pytest.mark.parametrize("name", HOME)
+def test_each_row_of_the_registry_leads_to_a_function(name: str) -> None:
+    assert estimator(name).__name__ == HOME[name][1]
+    assert named(HOME[name][1]) is estimator(name)
+
+
+def test_an_unknown_estimator_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(StudyError, match=r"no estimator 'lenght'; did you mean length\?"):
+        score("s", of="rated", estimators=["lenght"])
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda: Score(TURN, "n", None), r"says why in its status"),
+        (lambda: Score(TURN, "n", 0.5, status="missing"), r"says why in its status"),
+        (lambda: Score(TURN, "n", math.nan), r"it is finite"),
+        (lambda: Score(TURN, "n", 1.5, "probability"), r"lies in \[0, 1\]"),
+        (lambda: Score(TURN, "n", 1.5, samples=0), r"at least one stored reply"),
+        (lambda: Score(TURN, "n", 1, details={"x": TURN.text}), r"cannot be stored as JSON"),
+        (lambda: [Score(TURN, "n", 1.0)] * 2, r"2 scores 'n' of step 0 of s"),
+    ],
+)
+def test_a_score_that_cannot_be_stored_is_refused(change: Callable[[], object], says: str) -> None:
+    with pytest.raises(ProtocolError, match=says):
+        check_result("p", change(), ())
+
+
+def test_numbers_of_numpy_become_plain_ones() -> None:
+    given: dict[str, Any] = {"value": np.float32(0.5), "samples": np.int64(2)}
+    found = check_result("p", replace(Score(TURN, "n", 1.0), **given), ())
+    assert isinstance(found, list)
+    assert isinstance(found[0], Score)
+    assert (type(found[0].value), type(found[0].samples)) == (float, int)
