@@ -34,6 +34,7 @@ from analysis.reports.against_jury import (
     outcome_counts,
 )
 from analysis.reports.answers import AnswerFindings, answer_findings
+from analysis.reports.assessments import Assessments
 from analysis.reports.controls import ControlFindings, control_findings, only_arms
 from analysis.reports.details import CalibrationDetails, calibration_details
 from analysis.reports.labels import LabelFindings
@@ -117,9 +118,8 @@ class ContestantRow:
 
     `model` is its model, or what they are if it has several.  Intervals speak of further debates of
     this contestant.  The rise is None with a single phase; its p is two-sided with debates as
-    clusters, `rise_p_holm` the same adjusted for the number of contestants.
-    Of `judged` debates against others it won so many by the majority of votes, a tie half a win,
-    and beside it by confidence sum.
+    clusters, `rise_p_holm` the same adjusted for the number of contestants.  Of `judged` debates
+    against others it won so many by the majority of votes, a tie half a win, or by confidence sum.
     """
 
     contestant: str
@@ -175,10 +175,9 @@ class ArmReport:
 class StudyReport:
     """The report of one study: its `debates`, `answers`, and `seats` of other protocols.
 
-    `arms` has the findings of each arm if its debates have several; `judges_simulated` is None
-    without debates.  `by` says who counts as one contestant, `pooled` which several do; `chosen` is
-    None if no episode is left out, `registration` where none counts.  Where there are `controls`,
-    `debates` and `details` are of the other arms.
+    `arms` has the findings of each arm if its debates have several.  `by` says who counts as one
+    contestant, `pooled` which several do.  `chosen` is None if no episode is left out.  Where there
+    are `controls`, `debates` and `details` are of the other arms.
     """
 
     study: str
@@ -203,6 +202,7 @@ class StudyReport:
     controls: Annotated[ControlFindings | None, OPTIONAL] = None
     efforts: Annotated[tuple[EffortRow, ...] | None, OPTIONAL] = None
     caches: Annotated[tuple[PromptCacheRow, ...] | None, OPTIONAL] = None
+    assessments: Annotated[Assessments | None, OPTIONAL] = None
 
 
 def report(

@@ -14,6 +14,7 @@ from analysis.read.prompt_caches import read_prompt_caches
 from analysis.read.reply_forms import InTags, read_in_tags
 from analysis.read.selection import ALL, Selection
 from analysis.read.verdicts import judged_studies
+from analysis.reports.assessments import read_assessments
 from analysis.reports.ballots import VoteStandings, vote_standings
 from analysis.reports.blocks import Block, Document
 from analysis.reports.debates import StudyReport, study_reports
@@ -98,7 +99,8 @@ def debate_report(
     checks = Checks(margin, mixed, sample, details)
     found = study_reports(path, study, checks, selection)
     labelled = with_labels(path, with_spending(path, found, study, selection), study, selection)
-    reports = tuple(with_registrations(path, labelled, checks, selection))
+    assessed = with_assessments(path, labelled, study, selection)
+    reports = tuple(with_registrations(path, assessed, checks, selection))
     empty = "There are no debates in this store yet."
     forms = read_in_tags(path, study, selection)
     documents = [
@@ -156,6 +158,23 @@ def with_spending(
     caches = read_prompt_caches(path, study, selection)
     return [
         replace(report, efforts=found.get(report.study), caches=caches.get(report.study))
+        for report in reports
+    ]
+
+
+def with_assessments(
+    path: Path, reports: Iterable[StudyReport], study: str | None, selection: Selection
+) -> list[StudyReport]:
+    """Return reports with what models make of answers, where a study asks for it."""
+    found = read_assessments(path, study, selection)
+    return [
+        replace(
+            report,
+            assessments=found[report.study],
+            rules={**report.rules, **rules("assessments")},
+        )
+        if report.study in found
+        else report
         for report in reports
     ]
 

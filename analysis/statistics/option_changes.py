@@ -9,7 +9,7 @@ second answer are right:
     P(b|not a) = sum over wrong c of p1(c) p2(right | c) / P(not a)
 
 CL and CS are the means of both over questions, weighted by P(a) and by P(not a); RSS as in
-answer_changes.py, which has the form for drawn answers, with intervals.
+answer_changes.py, which has the form for drawn answers.
 """
 
 from __future__ import annotations
@@ -18,40 +18,51 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.statistics.answer_changes import scores
-from analysis.statistics.clustered import Array, Codes, divide
+from analysis.statistics.answer_changes import scores, undefined_reason
+from analysis.statistics.bootstrap import Interval, intervals, ratio_draws
+from analysis.statistics.clustered import Array, Codes, divide, sums_by_code
 from analysis.statistics.proper_scores import check_probabilities
 
 
 @dataclass(frozen=True, slots=True)
 class OptionChange:
-    """The fate of the first answers to `n` questions; nan for undefined numbers.
+    """The fate of the first answers to `n` items of `questions` questions; nan if undefined.
 
-    All others are in [0, 1], but `rss`, which may leave it where CS > Acc1 or CL < Acc1.
+    All numbers are in [0, 1], but `gain`, Acc2 - Acc1, and `rss`, which may leave it where CS >
+    Acc1 or CL < Acc1.  `reason` says why `cl`, `cs` or `rss` is nan, None if none is.
     """
 
     n: int
-    acc1: float
-    acc2: float
-    cl: float
-    cs: float
-    rss: float
+    questions: int
+    acc1: Interval
+    acc2: Interval
+    gain: Interval
+    cl: Interval
+    cs: Interval
+    rss: Interval
+    reason: str | None
 
 
-def option_change(first: Array, second: Array, right: Codes) -> OptionChange:
-    """Return CL, CS and RSS of probabilities over options.
+def option_change(
+    first: Array, second: Array, right: Codes, question: Codes, *, resamples: int = 2000
+) -> OptionChange:
+    """Return CL, CS and RSS of probabilities over options, with intervals over questions.
 
     `first` is (N, options); `second` (N, options, options) holds in [n, c] the second probabilities
-    after the first answer c; `right` (N,) is the number of the right option.  Raises ValueError for
-    other shapes, or probabilities that do not sum to 1.
+    after the first answer c; `right` (N,) is the number of the right option, and `question` (N,)
+    holds codes of items that are resampled together.  An item with fewer options has zeros for the
+    others in `first`.  Raises ValueError for other shapes, or probabilities that do not sum to 1.
     """
     if first.ndim != 2 or second.shape != (*first.shape, first.shape[1]):
         raise ValueError(
             "first must be (N, options) and second (N, options, options), found"
             f" {first.shape} and {second.shape}"
         )
-    if right.shape != first.shape[:1]:
-        raise ValueError(f"right must be (N,), found {right.shape} for {len(first)} questions")
+    if not right.shape == question.shape == first.shape[:1]:
+        raise ValueError(
+            f"right and question must be (N,), found {right.shape} and {question.shape} for"
+            f" {len(first)} items"
+        )
     check_probabilities(first)
     check_probabilities(second)
     row = np.arange(len(right))
@@ -60,7 +71,14 @@ def option_change(first: Array, second: Array, right: Codes) -> OptionChange:
     right_first = first[row, right]
     right_both = both[row, right]
     corrected = both.sum(axis=1) - right_both
-    top = np.array([[right_first.sum(), both.sum(), right_both.sum(), corrected.sum()]])
-    bottom = np.array([[len(right), len(right), right_first.sum(), (1 - right_first).sum()]])
-    acc1, acc2, _, cl, cs, rss = scores(divide(top, bottom))[0].tolist()
-    return OptionChange(len(right), acc1, acc2, cl, cs, rss)
+    one = np.ones(len(right))
+    top = np.stack((right_first, both.sum(axis=1), right_both, corrected), axis=1)
+    bottom = np.stack((one, one, right_first, 1 - right_first), axis=1)
+    _, code = np.unique(question, return_inverse=True)
+    questions = int(code.max(initial=-1)) + 1
+    top, bottom = (sums_by_code(each, code, questions)[0] for each in (top, bottom))
+    estimates = scores(divide(top.sum(axis=0, keepdims=True), bottom.sum(axis=0, keepdims=True)))
+    draws = scores(ratio_draws(top, bottom, resamples=resamples))
+    acc1, acc2, gain, cl, cs, rss = intervals(estimates[0], draws)
+    reason = undefined_reason(acc1.mean)
+    return OptionChange(len(right), questions, acc1, acc2, gain, cl, cs, rss, reason)

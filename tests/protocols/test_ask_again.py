@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from agents.scripted import scripted_model
 from arena.errors import ProtocolError
-from arena.types import Agent, Reply, Request, Seat, Subject
+from arena.types import Agent, Request, Seat, Subject
 from protocols import laws
 from protocols.ask_again import ask_again, check_options
+from tests.option_agents import SCORER
 from tests.question_agents import CHOICE, QUESTION, box, by_seed, final, others, play
-
-SECOND = {"A": (0.7, 0.2, 0.1), "B": (0.0, 1.0, 0.0), "C": (0.25, 0.5, 0.25)}
-
-
-def score(request: Request) -> Reply:
-    """Probabilities of three options: even at first, then those after the answer it has given."""
-    said = [message.content for message in request.messages if message.role == "assistant"]
-    share = SECOND[said[-1]] if said else (0.5, 0.25, 0.25)
-    letters = request.sampling.choices
-    measures = {
-        f"probability of {letter}": each for letter, each in zip(letters, share, strict=True)
-    }
-    return Reply(letters[share.index(max(share))], finish_reason="options", measures=measures)
-
-
-SCORER = Agent(
-    "m",
-    replace(scripted_model(score, "m"), capabilities=frozenset({"choices"})),  # type: ignore[type-var]
-)
 
 
 @pytest.mark.parametrize("prompt", ["question", "critique"])

@@ -10,6 +10,7 @@ from analysis.reports.blocks import Block, Document, document, sentences_block, 
 from analysis.reports.debates import ArmReport, DebateFindings, StudyReport
 from analysis.reports.steps import AgainstHalfRow
 from analysis.reports.tables.answers import answer_blocks
+from analysis.reports.tables.assessments import assessment_blocks
 from analysis.reports.tables.claims import claim_cells, claim_headings, claim_words, scope_notes
 from analysis.reports.tables.controls import control_blocks
 from analysis.reports.tables.details import details_block
@@ -71,6 +72,8 @@ def report_document(report: StudyReport) -> Document:
         blocks += debate_blocks(report, debates)
     if report.answers is not None:
         blocks += answer_blocks(report.answers, report.simulated)
+    if report.assessments is not None:
+        blocks += assessment_blocks(report.assessments)
     if report.seats is not None:
         blocks += seat_blocks(report.seats)
     blocks += label_blocks(report.labels or ())

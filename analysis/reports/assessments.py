@@ -1,0 +1,57 @@
+"""Report how models assess answers, their own and those of others, as far as a study asks for it.
+
+Each finding has a module of its own; this one reads the store once for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from analysis.read.option_probabilities import read_option_answers, read_option_scores
+from analysis.read.selection import ALL, Selection, open_selected
+from analysis.reports.option_probabilities import (
+    OptionsRow,
+    ReasoningRow,
+    options_row,
+    reasoning_rows,
+)
+from analysis.reports.plain_json import OPTIONAL
+
+VIEWS = ("episodes", "latest_turns", "latest_answers")
+PROTOCOLS = "select distinct protocol from episodes where $study is null or study = $study"
+
+
+@dataclass(frozen=True, slots=True)
+class Assessments:
+    """What models make of answers in one study; None: the study does not ask for it.
+
+    `options`: CL, CS and RSS from probabilities of options; `reasoning`: probabilities before and
+    after reasoning.
+    """
+
+    options: Annotated[tuple[OptionsRow, ...] | None, OPTIONAL] = None
+    reasoning: Annotated[tuple[ReasoningRow, ...] | None, OPTIONAL] = None
+
+
+def read_assessments(
+    path: Path, study: str | None = None, selection: Selection = ALL
+) -> Mapping[str, Assessments]:
+    """Return the findings of each study that has some.
+
+    Raises StoreError if the store cannot be read.
+    """
+    with open_selected(path, selection, VIEWS) as (con, _):
+        played = {name for (name,) in con.execute(PROTOCOLS, {"study": study}).fetchall()}
+        # A store without these protocols is not read any further.
+        options = read_option_answers(con, study) if "ask_again" in played else {}
+        scores = read_option_scores(con, study) if "option_probability" in played else {}
+    return {
+        name: Assessments(
+            tuple(options_row(each) for each in options.get(name, ())) or None,
+            tuple(row for each in scores.get(name, ()) for row in reasoning_rows(each)) or None,
+        )
+        for name in {*options, *scores}
+    }

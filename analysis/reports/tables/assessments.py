@@ -1,0 +1,75 @@
+"""Show how models assess answers as blocks: probabilities in percent, changes in points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from analysis.reports.assessments import Assessments
+from analysis.reports.blocks import Block, table
+from analysis.reports.option_probabilities import OptionsRow, ReasoningRow
+from analysis.reports.tables.formatting import (
+    decimal,
+    is_defined,
+    mean_with_interval,
+    number_interval,
+    p_value,
+    percent,
+)
+from analysis.statistics.bootstrap import Interval
+from arena.text import pluralize
+
+
+def assessment_blocks(found: Assessments) -> Iterator[Block]:
+    """Return the findings of one study."""
+    if found.options:
+        yield options_block(found.options)
+    if found.reasoning:
+        yield reasoning_block(found.reasoning)
+
+
+def with_limits(value: Interval, digits: int = 3) -> str:
+    """Return a number with its interval."""
+    mean = decimal(value.mean, digits)
+    return f"{mean} ({number_interval(value)})" if is_defined(value.ci_low) else mean
+
+
+def options_block(rows: Sequence[OptionsRow]) -> Block:
+    """Return CL, CS and RSS from the probabilities of options."""
+    cells = []
+    notes = []
+    for row in rows:
+        change = row.change
+        shares = (percent(each.mean) for each in (change.acc1, change.acc2, change.cl, change.cs))
+        cells.append((row.arm, change.questions, *shares, with_limits(change.rss)))
+        if change.reason:
+            notes.append(f"{row.arm}: {change.reason}.")
+        if row.left_out:
+            plays = pluralize(row.left_out, "play")
+            notes.append(f"{row.arm}: {plays} without all probabilities, or a right option.")
+    headings = "arm, questions, Acc1, Acc2, CL, CS, RSS (95%)"
+    title = "When the question is put again, by the probabilities of options, percent"
+    return table(title, headings, cells, notes)
+
+
+def reasoning_block(rows: Sequence[ReasoningRow]) -> Block:
+    """Return the probability of the chosen option before and after reasoning."""
+    cells = [
+        (
+            row.arm,
+            row.kind,
+            row.items,
+            row.n,
+            percent(row.before),
+            percent(row.after),
+            mean_with_interval(row.change),
+            p_value(row.p),
+        )
+        for row in rows
+    ]
+    notes = [
+        "raw: the probability of the option as a text; share: among the options. At each time:"
+        " other items before than after, so that there is no paired test."
+    ]
+    headings = "arm, probability, items, n, before, after, points (95% interval), Wilcoxon p"
+    title = "Probability of the chosen option before and after reasoning, percent"
+    return table(title, headings, cells, notes, text_columns=3)
