@@ -19,10 +19,51 @@ if TYPE_CHECKING:
     from arena.studies.study import Protocol
 
 STORED = "protocols.estimators.stored_numbers"
+TOKENS = ("protocols.estimators.token_numbers", "token_numbers")
+VOTES = ("protocols.estimators.sample_votes", "sample_votes")
+SETS = "protocols.estimators.semantic_sets"
 # Where each estimator is: its module and function.  A function may give several, in one pass.
 HOME: dict[str, tuple[str, str]] = {
+    "critique": ("protocols.critique", "critique"),
     "length": (STORED, "length"),
     "stated_confidence": (STORED, "stated_confidence"),
+    "logprob_sum": TOKENS,
+    "logprob_mean": TOKENS,
+    "perplexity": TOKENS,
+    "logprob_lowest_tenth": TOKENS,
+    "entropy_mean": TOKENS,
+    "self_certainty": TOKENS,
+    "self_certainty_shifted": TOKENS,
+    **{f"chow_quantile_{percent}": TOKENS for percent in (0, 10, 25, 50, 75, 90)},
+    "token_quantiles": TOKENS,
+    "answer_probability": TOKENS,
+    "served_top_k_certainty": TOKENS,
+    "served_top_k_entropy": TOKENS,
+    "consistency": VOTES,
+    "average_confidence": VOTES,
+    "top_k_average": VOTES,
+    "pair_rank": VOTES,
+    "borda_self_certainty": VOTES,
+    "distinct_answers": VOTES,
+    # One request to a model of entailment gives all of these; of a question, and of a reply.
+    "semantic_entropy": (SETS, "semantic_sets"),
+    "semantic_entropy_likelihood": (SETS, "semantic_sets"),
+    "semantic_entropy_likelihood_mean": (SETS, "semantic_sets"),
+    "semantic_set_count": (SETS, "semantic_sets"),
+    "eigenvalue_sum": (SETS, "semantic_sets"),
+    "degree_mean": (SETS, "semantic_sets"),
+    "eccentricity_norm": (SETS, "semantic_sets"),
+    "kernel_entropy_heat": (SETS, "semantic_sets"),
+    "kernel_entropy_matern": (SETS, "semantic_sets"),
+    "degree": (SETS, "semantic_sets"),
+    "eccentricity": (SETS, "semantic_sets"),
+    "semantic_share": (SETS, "semantic_sets"),
+    "semantic_density": (SETS, "semantic_sets"),
+    "semantic_density_likelihood": (SETS, "semantic_sets"),
+    "semantic_entropy_by_answer": (SETS, "semantic_sets_by_answer"),
+    "semantic_entropy_likelihood_by_answer": (SETS, "semantic_sets_by_answer"),
+    "semantic_entropy_likelihood_mean_by_answer": (SETS, "semantic_sets_by_answer"),
+    "semantic_set_count_by_answer": (SETS, "semantic_sets_by_answer"),
 }
 # As protocols they have the names of their functions, which stand in ids.
 FUNCTIONS = {function: module for module, function in HOME.values()}
@@ -39,3 +80,8 @@ def estimator(name: str) -> Protocol:
     module, function = HOME[name]
     found: Protocol = getattr(import_module(module), function)
     return found
+
+
+def names_of(function: str) -> tuple[str, ...]:
+    """Return the estimators that a function gives, in the order of HOME."""
+    return tuple(name for name, (_, each) in HOME.items() if each == function)

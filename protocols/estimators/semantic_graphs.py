@@ -216,4 +216,4 @@ def von_neumann_entropy(kernel: Array, *, scaled: bool = True) -> float:
     root = np.sqrt(np.diag(kernel))
     values = np.linalg.eigvalsh(kernel / np.outer(root, root) / replies)
     entropy = float(entr(np.clip(values, 0, 1)).sum())
-    return entropy / np.log(replies) if scaled and replies > 1 else entropy
+    return entropy / float(np.log(replies)) if scaled and replies > 1 else entropy
