@@ -22,6 +22,7 @@ STORED = "protocols.estimators.stored_numbers"
 TOKENS = ("protocols.estimators.token_numbers", "token_numbers")
 VOTES = ("protocols.estimators.sample_votes", "sample_votes")
 SETS = "protocols.estimators.semantic_sets"
+LIKENESS = "protocols.estimators.likeness"
 # Where each estimator is: its module and function.  A function may give several, in one pass.
 HOME: dict[str, tuple[str, str]] = {
     "critique": ("protocols.critique", "critique"),
@@ -64,6 +65,10 @@ HOME: dict[str, tuple[str, str]] = {
     "semantic_entropy_likelihood_by_answer": (SETS, "semantic_sets_by_answer"),
     "semantic_entropy_likelihood_mean_by_answer": (SETS, "semantic_sets_by_answer"),
     "semantic_set_count_by_answer": (SETS, "semantic_sets_by_answer"),
+    "lexical_similarity_mean": (LIKENESS, "lexical_similarity"),
+    "lexical_similarity": (LIKENESS, "lexical_similarity"),
+    "text_similarity_mean": (LIKENESS, "text_similarity"),
+    "text_similarity": (LIKENESS, "text_similarity"),
 }
 # As protocols they have the names of their functions, which stand in ids.
 FUNCTIONS = {function: module for module, function in HOME.values()}
