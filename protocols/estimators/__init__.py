@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 STORED = "protocols.estimators.stored_numbers"
 TOKENS = ("protocols.estimators.token_numbers", "token_numbers")
-VOTES = ("protocols.estimators.sample_votes", "sample_votes")
 SETS = "protocols.estimators.semantic_sets"
 LIKENESS = "protocols.estimators.likeness"
 # Where each estimator is: its module and function.  A function may give several, in one pass.
@@ -40,12 +39,6 @@ HOME: dict[str, tuple[str, str]] = {
     "answer_probability": TOKENS,
     "served_top_k_certainty": TOKENS,
     "served_top_k_entropy": TOKENS,
-    "consistency": VOTES,
-    "average_confidence": VOTES,
-    "top_k_average": VOTES,
-    "pair_rank": VOTES,
-    "borda_self_certainty": VOTES,
-    "distinct_answers": VOTES,
     # One request to a model of entailment gives all of these; of a question, and of a reply.
     "semantic_entropy": (SETS, "semantic_sets"),
     "semantic_entropy_likelihood": (SETS, "semantic_sets"),

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.statistics.clustered import Array
+from protocols.estimators.arrays import Array
 
 
 def chow_quantiles(logprobs: Array, shares: Sequence[float]) -> Array:

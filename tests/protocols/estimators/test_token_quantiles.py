@@ -7,7 +7,7 @@ from statistics import quantiles
 import numpy as np
 import pytest
 
-from analysis.statistics.token_quantiles import chow_quantiles
+from protocols.estimators.token_quantiles import chow_quantiles
 
 
 def test_chow_quantiles_by_hand() -> None:
