@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from agents.providers import wire
@@ -22,7 +22,7 @@ from agents.providers.sampling import is_number
 from agents.providers.wire import MAX_LABEL_CHARACTERS, Answer, Key, count, label, without_key
 from arena.errors import BadReplyError
 from arena.images import Image
-from arena.play.reading import unfinished_reason
+from arena.play.reading import reason_of_word
 from arena.text import writable
 from arena.types import Alternative, Message, Reply, TokenChoice
 
@@ -83,29 +83,32 @@ def read_reply(body: bytes, *, endpoint: str, key: Key = None, http_status: int 
     """
     answer = parse_answer(body, endpoint=endpoint, key=key, http_status=http_status)
     choice = first_choice(answer.fields)
-    counts = completion_counts(answer.fields, choice, key, http_status)
+
+    def counts(text: str = "", reasoning: str | None = None) -> Reply:
+        """Return the counts of the answer, for an error without the words."""
+        return completion_counts(answer.fields, choice, key, http_status, text, reasoning)
+
+    finish_reason = label(choice.get("finish_reason"), key)
     # Without a finish reason, an error beside a choice is one in the middle of its text.
-    broken_off = choice and counts.finish_reason is None and error_text(answer.fields)
-    if choice.get("error") or unfinished_reason(counts) == "failed" or broken_off:
-        raise broken_reply_error(answer, choice, counts)
+    broken_off = choice and finish_reason is None and error_text(answer.fields)
+    if choice.get("error") or reason_of_word(finish_reason or "") == "failed" or broken_off:
+        raise broken_reply_error(answer, choice, counts())
     message = choice.get("message")
     if not isinstance(message, dict) or not isinstance(message.get("content"), str | list | None):
-        raise wrong_schema_error(answer, counts, lacks="choices[0].message.content")
+        raise wrong_schema_error(answer, counts(), lacks="choices[0].message.content")
     words = content_words(message.get("content"))
     if not words.text.strip():
         if error_text(answer.fields):
-            raise broken_reply_error(answer, {}, counts)
+            raise broken_reply_error(answer, {}, counts())
         # A tool may be called beside the content.
         tools = [name for name in TOOLS if message.get(name)]
         refusal = label(message.get("refusal") or words.refusal, key)
-        raise no_text_error(endpoint, counts, refusal, (*words.others, *tools))
+        raise no_text_error(endpoint, counts(), refusal, (*words.others, *tools))
     # vLLM and DeepSeek call it reasoning_content, OpenRouter and newer vLLM reasoning.
     beside = message.get("reasoning_content") or message.get("reasoning")
     thoughts = [beside] if isinstance(beside, str) and beside else []
     reasoning = "\n\n".join([*thoughts, *([words.reasoning] if words.reasoning else [])])
-    return replace(
-        counts, text=without_key(words.text, key), reasoning=without_key(reasoning, key) or None
-    )
+    return counts(without_key(words.text, key), without_key(reasoning, key) or None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,14 +200,20 @@ def first_choice(fields: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def completion_counts(
-    fields: Mapping[str, object], choice: Mapping[str, object], key: Key, http_status: int | None
+    fields: Mapping[str, object],
+    choice: Mapping[str, object],
+    key: Key,
+    http_status: int | None,
+    text: str = "",
+    reasoning: str | None = None,
 ) -> Reply:
-    """Return the counts, names and log probabilities of a completion, as a reply without words."""
+    """Return the counts, names and log probabilities of a completion, as a reply of these words."""
     usage = fields.get("usage")
     tokens = choice.get("logprobs")
     cost = stated_cost(usage)
     return Reply(
-        text="",
+        text=text,
+        reasoning=reasoning,
         model_served=label(fields.get("model"), key),
         fingerprint=label(fields.get("system_fingerprint"), key),
         finish_reason=label(choice.get("finish_reason"), key),
@@ -222,8 +231,11 @@ def completion_counts(
 
 def first_count(usage: object, *paths: tuple[str, ...]) -> int | None:
     """Return the count at the first of these paths that has one, None if none has."""
-    counts = (count(usage, *path) for path in paths)
-    return next((number for number in counts if number is not None), None)
+    for path in paths:
+        number = count(usage, *path)
+        if number is not None:
+            return number
+    return None
 
 
 def stated_cost(usage: object) -> float | None:

@@ -13,7 +13,7 @@ generated, for its author alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
@@ -129,29 +129,34 @@ def render(face: Face, public: str | None, thoughts: str | None, confidence: flo
     return "\n".join(lines)
 
 
-def prompt_pieces(prompt: Prompt) -> Iterator[Piece]:
-    """Yield the strings, shown turns and images of a prompt.
+def prompt_pieces(prompt: Prompt) -> list[Piece]:
+    """Return the strings, shown turns and images of a prompt.
 
     Raises TypeError for anything else.
     """
     # Strings first: they are iterable as well.  A subclass of str could answer for itself what
     # stands in it, so that its plain words are taken.
     if isinstance(prompt, str):
-        yield str.__str__(prompt)
-    elif isinstance(prompt, ShownTurn | Image):
-        yield prompt
-    elif isinstance(prompt, Chat | Spoken):
+        return [str.__str__(prompt)]
+    if isinstance(prompt, ShownTurn | Image):
+        return [prompt]
+    if isinstance(prompt, Chat | Spoken):
         raise TypeError(
             "a chat is a whole prompt, and spoken(...) an item of a chat: put all that the seat is"
             " shown into one chat([...])"
         )
-    elif isinstance(prompt, Turn):
-        yield ShownTurn(prompt, "public")
-    elif isinstance(prompt, Iterable):
-        for part in prompt:
-            yield from prompt_pieces(part)
-    else:
+    if isinstance(prompt, Turn):
+        return [ShownTurn(prompt, "public")]
+    if not isinstance(prompt, Iterable):
         raise TypeError(f"a prompt is made of strings and turns; found {type(prompt).__name__}")
+    pieces: list[Piece] = []
+    for part in prompt:
+        # Most parts are plain words.
+        if type(part) is str:
+            pieces.append(part)
+        else:
+            pieces += prompt_pieces(part)
+    return pieces
 
 
 def messages_of(prompt: Prompt | Chat, reader: str, episode: str) -> list[ChatMessage]:
@@ -160,11 +165,11 @@ def messages_of(prompt: Prompt | Chat, reader: str, episode: str) -> list[ChatMe
     Raises ProtocolError for a chat that does not begin and end with a message of the user.
     """
     if not isinstance(prompt, Chat):
-        return [("user", [*prompt_pieces(prompt)])]
+        return [("user", prompt_pieces(prompt))]
     messages: list[ChatMessage] = []
     for item in prompt.items:
         role: ChatRole = "assistant" if is_own(item, reader, episode) else "user"
-        pieces = [*prompt_pieces(item.parts if isinstance(item, Spoken) else item)]
+        pieces = prompt_pieces(item.parts if isinstance(item, Spoken) else item)
         if all(piece == "" for piece in pieces):
             continue
         if messages and messages[-1][0] == role:
@@ -245,7 +250,7 @@ def build_prompt(
     anything that is no part of a prompt.
     """
     messages = messages_of(prompt, seat.name, episode)
-    begun = [*prompt_pieces(prefill)]
+    begun = prompt_pieces(prefill)
     return build_messages(messages, seat, episode, begun, is_chat=isinstance(prompt, Chat))
 
 
@@ -273,17 +278,21 @@ def build_messages(
         parts += message_parts
         spans += message_spans
         roles += [role] * len(message_parts)
-    beginning, prefill_parts, prefill_spans, _ = compose_message(
-        prefill, seat, episode, len(built), role="assistant", verbatim=True
-    )
-    if beginning.content:
-        built.append(beginning)
+    prefill_parts: tuple[PromptPart, ...] = ()
+    if prefill:
+        beginning, begun, prefill_spans, _ = compose_message(
+            prefill, seat, episode, len(built), role="assistant", verbatim=True
+        )
+        # An empty one is none, which a model need not be able to continue.
+        if beginning.content:
+            built.append(beginning)
+            prefill_parts = begun
+            spans += prefill_spans
     return BuiltPrompt(
         tuple(built),
-        (*spans, *prefill_spans),
+        tuple(spans),
         tuple(parts),
-        # An empty one is none, which a model need not be able to continue.
-        prefill_parts if beginning.content else (),
+        prefill_parts,
         tuple(roles) if is_chat else None,
         tuple(ends),
     )

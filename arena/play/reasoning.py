@@ -34,6 +34,8 @@ PAIRS = (
     ("<|channel>thought", "<channel|>"),
     ("here is my thought process:", "here is my response:"),
 )
+# Those of them that are plain words.
+PLAIN_MARKS = tuple(mark for pair in PAIRS for mark in pair if mark[0].isalpha())
 # Words that stand in every mark: most replies hold none, and are not searched any further.
 HINTS_IN_WORDS = "think reasoning thought scratch monologue chain inner_ channel reflection"
 HINTS = HINTS_IN_WORDS.split()
@@ -146,11 +148,11 @@ def marks_in(low: str, thoughts: bool) -> Iterator[tuple[int, int, bool]]:
 def tags_in(low: str, name: re.Pattern[str]) -> Iterator[tuple[int, int, bool]]:
     """Yield the tags of these names."""
     # "[Reasoning]" that nothing closes is a heading, as "[Answer]" is; "[THINK]" is none.
+    found = list(matches(name, low, 40))
     is_heading = not any(
-        CLOSES_IN_SQUARE.search(low[max(0, match.start() - 4) : match.start()])
-        for match in matches(name, low, 40)
+        CLOSES_IN_SQUARE.search(low[max(0, match.start() - 4) : match.start()]) for match in found
     )
-    for match in matches(name, low, 40):
+    for match in found:
         # Looked at last: a pattern that begins with its letters is searched ten times as fast.
         left = LEFT.search(low[max(0, match.start() - 40) : match.start()])
         right = RIGHT.match(low, match.end(), match.end() + WINDOW)

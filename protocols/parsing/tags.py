@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from arena.play.reading import CUT_OFF, as_reply, unfinished_reason, without_vote
-from arena.play.reasoning import matches, part_reasoning
+from arena.play.reasoning import PLAIN_MARKS, matches, part_reasoning
 from arena.types import STATED, Reading, Reply
 from protocols.parsing.blocks import (
     NAMED_SPEECH,
@@ -114,7 +114,7 @@ def speech_and_confidence(reply: Reply | str, source: str = STATED) -> Reading:
     could not be read.
     """
     reading = read_parts(as_reply(reply), rated=True)
-    if reading.confidence is None:
+    if reading.confidence is None or reading.confidence_source == source:
         return reading
     return replace(reading, confidence_source=source)
 
@@ -170,10 +170,21 @@ def read_exact_form(text: str) -> Reading | None:
     if match is None or not speech or is_private(speech):
         return None
     confidence, status = number_in(match["rating"])
-    if confidence is None or part_reasoning(text, thoughts=False).reasoning is not None:
+    if confidence is None or holds_reasoning(text):
         return None
     thoughts = (match["thoughts"] or match["first"] or "").strip()
-    return Reading(speech, thoughts or None, confidence, status)
+    return Reading(speech, thoughts or None, confidence, status, confidence_source=STATED)
+
+
+def holds_reasoning(text: str) -> bool:
+    """Return whether a text in the exact form holds reasoning beside its thoughts.
+
+    Without brackets only an escaped mark, or one in plain words, can stand in it.
+    """
+    low = text.lower()
+    if "\\" not in low and not any(mark in low for mark in PLAIN_MARKS):
+        return False
+    return part_reasoning(text, thoughts=False).reasoning is not None
 
 
 def parts_of(text: str, *, cut_off: bool = False) -> ReplyParts:
