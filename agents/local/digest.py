@@ -53,8 +53,8 @@ def folder_of(where: str, revision: str | None) -> Path | None:
     return Path(found).parent if isinstance(found, str) else None
 
 
-def digest_of(folder: Path, model: str) -> str:
-    """Return 64 hex digits that tell the model in a folder from others.
+def digest_of(folder: Path, model: str, adapter: Path | None = None) -> str:
+    """Return 64 hex digits that tell the model in a folder from others, and its adapter if any.
 
     Large files are hashed once: their hashes are remembered beside size, times and inode, and the
     hub's cache names its files by them.  `model` stands in lines about progress, on standard error.
@@ -75,6 +75,8 @@ def digest_of(folder: Path, model: str) -> str:
     if worth:
         remember(remembered | worth)
     lines = [f"{name} {content}\n" for name, content in (known | read).items()]
+    if adapter is not None:
+        lines.append(f"adapter {digest_of(adapter, model)}\n")
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 

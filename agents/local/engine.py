@@ -7,7 +7,7 @@ by forward passes over rows (row_steps.py).  A prompt that begins like the token
 from there, so that n samples of one prompt read it once.  When memory runs out, the engine reads
 less at once or serves fewer rows.
 
-Left out: beams, speculative decoding, more than one device.
+Left out: beams, speculative decoding.  Several devices have an engine each (engines.py).
 """
 
 from __future__ import annotations
@@ -25,11 +25,13 @@ from agents.local.cache import Rows
 from agents.local.drafts import Draft, GenerationResult, Job, deliver
 from agents.local.lane_steps import LaneSteps
 from agents.local.lanes import LaneRows
+from agents.local.memory import on_device
 from agents.local.row_steps import RowSteps
 from agents.local.seating import Seating
 from agents.local.stopping import EndDetector
 from arena.errors import ContextOverflowError, UnreachableError
 
+CPU = torch.device("cpu")
 CLOSED = "the local engine was closed while it was being asked"
 
 
@@ -37,13 +39,19 @@ class Engine:
     """A model on one device thread: `generate` from any event loop, `close` at the end.
 
     `decode` turns token ids into text, for stop words.  `chunk` is the number of prompt tokens that
-    are read between two decoding steps at most, padding included.
+    are read between two decoding steps at most, padding included.  `device` is that of the rows.
     """
 
     def __init__(
-        self, rows: Rows | LaneRows, decode: Callable[[Sequence[int]], str], *, chunk: int = 2048
+        self,
+        rows: Rows | LaneRows,
+        decode: Callable[[Sequence[int]], str],
+        *,
+        chunk: int = 2048,
+        device: torch.device = CPU,
     ) -> None:
         self._rows = rows
+        self._device = device
         self._seating = Seating(rows)
         ends = EndDetector(decode)
         self._steps: LaneSteps | RowSteps
@@ -68,6 +76,11 @@ class Engine:
     def capacity(self) -> int:
         """The number of tokens that a prompt and its reply can have together."""
         return self._rows.capacity
+
+    @property
+    def seeds_hold(self) -> bool:
+        """Whether a test has shown that a row's logits do not depend on its company."""
+        return getattr(self._rows, "seeds_hold", False)
 
     async def generate(self, job: Job) -> GenerationResult:
         """Return the reply to a job; a call that is cancelled gives its row back.
@@ -138,7 +151,7 @@ class Engine:
         cause: BaseException | None = None
         why = CLOSED
         try:
-            with torch.inference_mode():
+            with torch.inference_mode(), on_device(self._device):
                 while self._take_in():
                     self._step()
         except BaseException as error:

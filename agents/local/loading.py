@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from logging import getLogger
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from transformers import (
 )
 from transformers.utils import logging
 
+from agents.local.adapters import merge_adapter
+from agents.local.quantized import quantize
 from agents.local.settings import Settings
 from arena.errors import StudyError
 
@@ -30,7 +32,7 @@ class LoadedModel:
     """A model in memory with its tokenizer.
 
     `dtype` and `device` are spelled as in "bfloat16" and "cuda:0"; `end_ids` are the tokens that
-    end a reply.
+    end a reply.  `quantized` is the format of linear layers that are kept in few bits, if they are.
     """
 
     model: PreTrainedModel
@@ -38,6 +40,20 @@ class LoadedModel:
     dtype: str
     device: str
     end_ids: frozenset[int]
+    quantized: str | None = None
+
+
+def devices(settings: Settings) -> list[str]:
+    """Return the devices that settings ask for, spelled as torch does."""
+    if settings.device == "cuda" and torch.cuda.device_count() > 1:
+        return [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+    default = "cuda" if torch.cuda.is_available() else "cpu"
+    return (settings.device or default).split(",")
+
+
+def load_copies(where: str, settings: Settings, revision: str | None = None) -> list[LoadedModel]:
+    """Return the model of `load` on each of the devices that the settings ask for."""
+    return [load(where, replace(settings, device=device), revision) for device in devices(settings)]
 
 
 def load(where: str, settings: Settings, revision: str | None = None) -> LoadedModel:
@@ -47,9 +63,10 @@ def load(where: str, settings: Settings, revision: str | None = None) -> LoadedM
     On a GPU the weights keep their format; on a CPU they become float32, which is faster there and
     makes replies repeatable.  Raises StudyError if there is no such model, or it cannot be fetched.
     """
-    device = settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = devices(settings)[0]
     default = torch.float32 if device == "cpu" else "auto"
-    dtype = getattr(torch, settings.dtype) if settings.dtype else default
+    given = None if settings.quantized else settings.dtype
+    dtype = getattr(torch, given) if given else default
     try:
         model, tokenizer = read_pretrained(where, dtype, revision, local_files_only=True)
     except (OSError, ValueError) as error:
@@ -59,6 +76,10 @@ def load(where: str, settings: Settings, revision: str | None = None) -> LoadedM
             model, tokenizer = read_pretrained(where, dtype, revision, local_files_only=False)
         except (OSError, ValueError) as again:
             raise unreadable_model_error(where, again, revision) from again
+    if settings.adapter_folder is not None:
+        merge_adapter(model, settings.adapter_folder)
+    if settings.quantized is not None:
+        quantize(model, settings.quantized)
     try:
         model = model.to(device).eval()
     except (RuntimeError, AssertionError) as error:
@@ -80,7 +101,9 @@ def load(where: str, settings: Settings, revision: str | None = None) -> LoadedM
             known,
         )
     format_name = str(model.dtype).removeprefix("torch.")
-    return LoadedModel(model, tokenizer, format_name, str(model.device), frozenset(end_ids))
+    return LoadedModel(
+        model, tokenizer, format_name, str(model.device), frozenset(end_ids), settings.quantized
+    )
 
 
 def read_pretrained(

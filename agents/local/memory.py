@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
@@ -77,6 +78,11 @@ class MemoryLimits:
         draft.memory_failures += 1
         if draft.memory_failures >= MAX_MEMORY_FAILURES:
             deliver(self._seating.release(draft.row), too_large_error(draft, error))
+
+
+def on_device(device: torch.device) -> AbstractContextManager[object]:
+    """Return a context in which a device is the current one, as graphs and kernels need."""
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 
 def out_of_memory(error: BaseException) -> bool:

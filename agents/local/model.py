@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from agents.local.choosing import TokenSampling
     from agents.local.drafts import Job
     from agents.local.engine import Engine
+    from agents.local.engines import Engines
     from agents.local.loading import LoadedModel
     from agents.local.prompts import ChatTokenizer
 
@@ -112,7 +113,9 @@ def get_or_create_model(
         raise StudyError(f"{name} needs {' and '.join(missing)}: pip install 'peer-arena[local]'")
     model = MODELS.get(key)
     if model is None:
-        model = MODELS[key] = LocalModel(name, where, parse_settings(name, query), revision)
+        settings = parse_settings(name, query)
+        model = LocalModel(name + settings.name_suffix, where, settings, revision)
+        MODELS[key] = model
     return model
 
 
@@ -128,7 +131,7 @@ class LocalModel(ProviderModel):
     ) -> None:
         self.name = name
         self.capabilities = CAPABILITIES
-        self.engine: Engine | None = None
+        self.engine: Engine | Engines | None = None
         self._where = where
         self._settings = settings
         self._revision = revision
@@ -136,7 +139,8 @@ class LocalModel(ProviderModel):
         self._configured: dict[str, object] = {}
         # The kind of GPU, on which replies to the same seed may be another's.
         self._card: str | None = None
-        self._loaded: LoadedModel | None = None
+        # One on each device.
+        self._copies: list[LoadedModel] = []
         self._tokenizer: ChatTokenizer | None = None
         self._lock = threading.Lock()
         self._users = 0
@@ -155,29 +159,31 @@ class LocalModel(ProviderModel):
         with self._lock:
             self._users += 1
 
-    def _ensure_engine(self) -> Engine:
+    def _ensure_engine(self) -> Engine | Engines:
         """Return the engine, started if it is not alive."""
         with self._lock:
             if self.engine is not None and self.engine.alive:
                 return self.engine
-            from agents.local.engine import Engine
-            from agents.local.loading import load
+            from agents.local.engines import start_engine
+            from agents.local.loading import load_copies
             from agents.local.prompts import ChatTokenizer
-            from agents.local.sizing import rows_for
 
-            if self._loaded is None:
+            if not self._copies:
                 if sys.stderr.isatty():
                     print(f"reading {self.name} …", file=sys.stderr)
                 self._check_digest()
-                self._loaded = load(self._where, self._settings, self._hub_revision())
+                self._copies = load_copies(self._where, self._settings, self._hub_revision())
                 # Known only now if the weights were fetched.
                 self.find_digest()
-                self._tokenizer = ChatTokenizer(self._loaded.tokenizer)
-            rows = rows_for(self._loaded, self._settings)
-            self._card = card_name(self._loaded.device)
-            self.engine = Engine(rows, self._chat.decode)
-            on_cpu = (self._loaded.dtype, self._loaded.device) == ("float32", "cpu")
-            if on_cpu or getattr(rows, "seeds_hold", False):
+                self._tokenizer = ChatTokenizer(self._weights.tokenizer)
+            cards = {card_name(copy.device) for copy in self._copies}
+            self._card = " and ".join(sorted(card for card in cards if card)) or None
+            if self.engine is not None:
+                # It has died, or one of several has: their memory is needed now.
+                self.engine.close()
+            self.engine = start_engine(self._copies, self._settings, self._chat.decode)
+            on_cpu = {(copy.dtype, copy.device) for copy in self._copies} == {("float32", "cpu")}
+            if on_cpu or (self.engine.seeds_hold and len(cards) == 1):
                 self.capabilities = CAPABILITIES | {SAME_SEED_SAME_REPLY}
             return self.engine
 
@@ -192,7 +198,8 @@ class LocalModel(ProviderModel):
 
             with suppress(OSError, ValueError, LookupError):
                 folder = folder_of(self._where, self._hub_revision())
-                self._digest = None if folder is None else digest_of(folder, self.name)
+                if folder is not None:
+                    self._digest = digest_of(folder, self.name, self._settings.adapter_folder)
         return self._digest
 
     def _hub_revision(self) -> str | None:
@@ -214,9 +221,8 @@ class LocalModel(ProviderModel):
 
     @property
     def _weights(self) -> LoadedModel:
-        """The model in memory, once it has been opened."""
-        assert self._loaded is not None
-        return self._loaded
+        """The model in memory, once it has been opened: the first of its copies."""
+        return self._copies[0]
 
     @property
     def _chat(self) -> ChatTokenizer:
@@ -270,7 +276,7 @@ class LocalModel(ProviderModel):
 
     def request_settings(self, request: Request) -> dict[str, object]:
         """Return the settings of a request as they take effect, with number format and device."""
-        if self._loaded is None:
+        if not self._copies:
             return {"seed": request.seed}
         left_out = [*dict.fromkeys((*(self.left_out or ()), *self.lacks(request.sampling)))]
         sampling = request.sampling
@@ -281,8 +287,9 @@ class LocalModel(ProviderModel):
             "stop": list(sampling.stop),
             **({"choices": list(sampling.choices)} if sampling.choices else {}),
             "seed": request.seed,
-            "dtype": self._loaded.dtype,
-            "device": self._loaded.device,
+            "dtype": self._weights.quantized or self._weights.dtype,
+            "device": ",".join(copy.device for copy in self._copies),
+            **({"adapter": adapter.name} if (adapter := self._settings.adapter_folder) else {}),
             **(
                 {"card": self._card, "seeds": self._settings.seeds or "exact"} if self._card else {}
             ),
@@ -353,7 +360,7 @@ class LocalModel(ProviderModel):
         result = await engine.generate(self._job(engine, request, ids))
         return written_reply(self.name, self._chat, request, ids, result)
 
-    def _job(self, engine: Engine, request: Request, ids: tuple[int, ...]) -> Job:
+    def _job(self, engine: Engine | Engines, request: Request, ids: tuple[int, ...]) -> Job:
         """Return the engine's job for a request; raises ContextOverflowError if it has no room."""
         from agents.local.drafts import Job
         from agents.local.logit_rules import processors
@@ -385,7 +392,9 @@ class LocalModel(ProviderModel):
             group=request.place.episode,
         )
 
-    async def _choose_reply(self, engine: Engine, request: Request, ids: tuple[int, ...]) -> Reply:
+    async def _choose_reply(
+        self, engine: Engine | Engines, request: Request, ids: tuple[int, ...]
+    ) -> Reply:
         """Return the likeliest of the given choices as the reply.
 
         Each is scored as the beginning of a reply; nothing is generated.

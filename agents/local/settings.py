@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import parse_qsl
 
 from arena.errors import StudyError
 
 # The settings that are whole numbers, and the largest number of each.
 MAX_SETTINGS = {"slots": 4096, "context": 2**24}
-DTYPES = ("float32", "bfloat16", "float16")
-NAMES = ("dtype", "device", "slots", "context", "seeds")
+# Formats that keep the weights of linear layers in few bits (quantized.py).
+QUANTIZED = ("int8", "int4", "fp8")
+DTYPES = ("float32", "bfloat16", "float16", *QUANTIZED)
+NAMES = ("dtype", "device", "slots", "context", "seeds", "adapter")
 SEEDS = ("exact", "free")
 REVISION = re.compile(r"[\w.][\w./-]{0,199}", re.ASCII)
 DIGEST_START = re.compile(r"[0-9a-f]{8,64}")
@@ -21,10 +24,11 @@ DIGEST_START = re.compile(r"[0-9a-f]{8,64}")
 class Settings:
     """The settings of a reference; None leaves the choice to the program.
 
-    `dtype` is the number format of the weights, `device` spelled as torch does ("cuda:1"), `slots`
-    the number of sequences at once, and `context` the most tokens of a sequence.  `seeds` tells
-    whether a reply on a GPU depends on its own seed alone ("exact"), or may change with what runs
-    beside it, for speed ("free").
+    `dtype` is the number format of the weights, `device` spelled as torch does ("cuda:1"; several
+    with commas between them, and "cuda" for all GPUs), `slots` the number of sequences at once on
+    each device, and `context` the most tokens of a sequence.  `seeds` tells whether a reply on a
+    GPU depends on its own seed alone ("exact"), or may change with what runs beside it, for speed
+    ("free").  `adapter` is the folder of a LoRA adapter.
     """
 
     dtype: str | None = None
@@ -32,6 +36,23 @@ class Settings:
     slots: int | None = None
     context: int | None = None
     seeds: str | None = None
+    adapter: str | None = None
+
+    @property
+    def quantized(self) -> str | None:
+        """The format that keeps weights in few bits, None for those that transformers reads."""
+        return self.dtype if self.dtype in QUANTIZED else None
+
+    @property
+    def adapter_folder(self) -> Path | None:
+        """The folder of the adapter, None without one."""
+        return None if self.adapter is None else Path(self.adapter).expanduser().resolve()
+
+    @property
+    def name_suffix(self) -> str:
+        """What stands behind a model's name for weights that its files alone do not have."""
+        parts = (self.adapter_folder and self.adapter_folder.name, self.quantized)
+        return "".join(f"+{part}" for part in parts if part)
 
 
 def parse_settings(name: str, query: str) -> Settings:
@@ -55,6 +76,11 @@ def parse_settings(name: str, query: str) -> Settings:
             )
         if key == "dtype" and value not in DTYPES:
             raise StudyError(f"the dtype of {name} is one of {', '.join(DTYPES)}, not {value!r}")
+        if key == "adapter" and not (Path(value).expanduser() / "adapter_config.json").is_file():
+            raise StudyError(
+                f"the adapter of {name} is a folder that holds adapter_config.json, as peft writes"
+                f" it, not {value!r}"
+            )
         if key == "seeds" and value not in SEEDS:
             raise StudyError(f"the seeds of {name} are exact or free, not {value!r}")
         if key in MAX_SETTINGS:
@@ -67,6 +93,7 @@ def parse_settings(name: str, query: str) -> Settings:
         numbers.get("slots"),
         numbers.get("context"),
         texts.get("seeds"),
+        texts.get("adapter"),
     )
 
 

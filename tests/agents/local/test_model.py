@@ -182,7 +182,7 @@ async def test_options_are_chosen_by_their_probability(folder: Path) -> None:
     code = local._tokenizer.tokenizer("False").input_ids
     with torch.inference_mode():
         table = (
-            local._loaded.model(torch.tensor([[*ids, *code]])).logits[0].double().log_softmax(-1)
+            local._weights.model(torch.tensor([[*ids, *code]])).logits[0].double().log_softmax(-1)
         )
     expected = sum(float(table[len(ids) - 1 + n, token]) for n, token in enumerate(code))
     assert reply.measures["logprob of False"] == pytest.approx(expected, abs=1e-4)
