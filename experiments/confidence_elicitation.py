@@ -8,11 +8,15 @@ The paper is "Can LLMs Express Their Uncertainty?" (Miao Xiong et al., arXiv 230
         -o questions=my.jsonl
     arena run confidence_elicitation -o samples=5 -o temperature=0.7 \\
         -o aggregation=average_confidence
+    arena run confidence_elicitation -o samples=5 -o sampling_strategy=misleading
+    arena run confidence_elicitation -o strategies=top_k -o samples=5 -o aggregation=pair_rank
 
 Every model answers every question once for each of `strategies` (or `samples` times, combined by
-`aggregation`).  `p_true` and `sequence_probability` read token probabilities, and need models that
-give them (`local/...`).  A file of questions has `question` and `answer`, and `choices` if there
-are options, or the columns of a published one; name others by `-o question=... -o answer=...`.
+`aggregation`).  `sampling_strategy` says how samples come to differ: by chance, by prompts that
+vary, or by misleading hints, under which the answer is the one without a hint.  `p_true` and
+`sequence_probability` read token probabilities, and need models that give them (`local/...`).  A
+file of questions has `question` and `answer`, and `choices` if there are options, or the columns of
+a published one; name others by `-o question=... -o answer=...`.
 
 The paper's abstract reports these numbers, all that could be checked:
 
@@ -43,7 +47,9 @@ from arena import Arena, Arm, Sampling, Study
 from arena.cli.study_program import run_study_program
 from arena.studies.questions import questions as read_questions
 from arena.studies.study import plays
-from protocols.confidence import Aggregation, Strategy, confidence_elicitation
+from protocols.confidence import confidence_elicitation
+from protocols.confidence_aggregation import Aggregation
+from protocols.confidence_prompts import Around, SamplingStrategy, Strategy
 
 STRATEGIES: list[Strategy] = ["vanilla", "chain_of_thought", "multi_step", "top_k", "self_probing"]
 SOLVERS = ["sim/solver:bias=0.25", "sim/solver:ability=1.5:bias=0.0:discrimination=0.3"]
@@ -65,6 +71,8 @@ def study(
     strategies: list[Strategy] = STRATEGIES,
     samples: int = 1,
     aggregation: Aggregation = "consistency",
+    sampling_strategy: SamplingStrategy = "self_random",
+    hints_around: Around = "right answer",
     temperature: float | None = None,
     repeats: int = 1,
     max_tokens: int | None = None,
@@ -81,12 +89,20 @@ def study(
         if questions
         else simulated_questions(number)
     )
-    options = {"samples": samples, "aggregation": aggregation, "temperature": temperature}
+    options = {
+        "samples": samples,
+        "aggregation": aggregation,
+        "sampling_strategy": sampling_strategy,
+        "hints_around": hints_around,
+        "temperature": temperature,
+    }
     arms = [
         Arm(strategy, confidence_elicitation, lineups, {"strategy": strategy, **options})
         for strategy in strategies
     ]
     several = f"_{samples}_samples_{aggregation}" if samples > 1 else ""
+    if samples > 1 and sampling_strategy != "self_random":
+        several += f"_{sampling_strategy}"
     return Study(f"confidence_elicitation{several}", arms, subjects, repeats)
 
 
@@ -101,14 +117,16 @@ def show_results(arena: Arena, played: Study) -> None:
             answers[arm, model].append((correct, confidence))
     # Samples that are combined into one answer have no known truth.
     known = all(arm.options["samples"] == 1 for arm in played.arms)
+    # But for the answer without a hint, which is that of one sample.
+    hinted = all(arm.options["sampling_strategy"] == "misleading" for arm in played.arms)
     header = f"\n{'strategy':20} {'model':52}    n missing accuracy confidence   ECE AUROC"
-    print(header + ("   planted: accuracy confidence" if known else ""))
+    print(header + ("   planted: accuracy confidence" if known or hinted else ""))
     for (arm, model), pairs in sorted(answers.items()):
         planted = ""
-        if known and model.startswith("sim/solver"):
+        if (known or hinted) and model.startswith("sim/solver"):
             accuracy = expected_accuracy(model[4:], played.subjects)
-            stated = expected_stated(model[4:], played.subjects)
-            planted = f"             {accuracy:.3f}      {stated:.3f}"
+            stated = decimal(expected_stated(model[4:], played.subjects), 3) if known else ""
+            planted = f"             {accuracy:.3f}      {stated}"
         print(f"{arm:20} {model:52} {format_measures(np.array(pairs))}{planted}")
     if any(model.startswith("sim/") for _, model in answers):
         print(

@@ -1,30 +1,31 @@
 """Ask how sure a model is of its answer, in one of several ways.
 
 "Can LLMs Express Their Uncertainty?  An Empirical Evaluation of Confidence Elicitation in LLMs",
-Miao Xiong et al., arXiv 2306.13063: `vanilla`, `chain_of_thought`, `multi_step`, `top_k` and
-`self_probing`, and the aggregation of several samples.  `p_true` is P(True) of "Language Models
-(Mostly) Know What They Know", Saurav Kadavath et al., arXiv 2207.05221.
+Miao Xiong et al., arXiv 2306.13063: the prompts `vanilla`, `chain_of_thought`, `multi_step`,
+`top_k` and `self_probing`; one sample or several, by the model's own randomness, by prompts that
+vary or with misleading hints; and the four aggregations of several samples.  `p_true` is P(True) of
+"Language Models (Mostly) Know What They Know", Saurav Kadavath et al., arXiv 2207.05221; its other
+forms score stored replies (estimators/p_true.py).
 
 Kept: the questions and how replies are read; a probability beside each guess; a second session,
-which has seen nothing but question and possible answer, for `self_probing`; consistency and the
-weight share of confidences (not their mean) over samples.  Different: the words are ours; a percent
-sign is asked for, so that 1 is told from certainty; an unreadable part is asked for once more, then
-missing; `p_true` is zero-shot and normalised over True and False, which are the choices of the
-reply.  Ours: the number of samples, and the agent's temperature unless one is given (the released
-code took 5 samples at 0.7, and one at 0); ties go to the answer that came first; unreadable samples
-stay in the denominators.  Left out: misleading hints, prompts that vary, the ranking of pairs of
-guesses (all of them stand in `turns`), the mean over samples that list a guess, and few-shot
-examples and brainstorming before P(True).
+which has seen nothing but question and possible answer, for `self_probing`; the hints' three
+groups, their random answers, and that the first sample has none; all aggregations.  Different: the
+words are ours (confidence_prompts.py); a percent sign is asked for, so that 1 is told from
+certainty; an unreadable part is asked for once more, then missing; `p_true` is zero-shot and
+normalised over True and False, which are the choices of the reply; which hints are given is drawn;
+prompts vary by a sentence before the instruction; pair-rank takes the logarithm (the released form
+is an option).  Ours: the number of samples, and the agent's temperature unless one is given (the
+released code took 5 samples at 0.7, and one at 0); ties go to the answer that came first;
+unreadable samples stay in the denominators.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated
 
 from annotated_types import Ge, Le
 
@@ -36,61 +37,26 @@ from arena.play.reading import Reader
 from arena.private import PrivateNumber
 from arena.types import STATED, Answer, Sampling, Seat, Subject, Turn
 from protocols import asking
+from protocols.confidence_aggregation import BY_LISTS, Aggregation, aggregate_samples
+from protocols.confidence_prompts import (
+    POSSIBLE,
+    PROBE,
+    TRUE_OR_FALSE,
+    Around,
+    SamplingStrategy,
+    Strategy,
+    can_hint,
+    check_hints,
+    task,
+    texts_beside,
+)
 from protocols.parsing import confidence as readers
 
 VERSION = "1"
 
-Strategy = Literal[
-    "vanilla",
-    "chain_of_thought",
-    "multi_step",
-    "top_k",
-    "self_probing",
-    "p_true",
-    "sequence_probability",
-]
-Aggregation = Literal["consistency", "average_confidence"]
-
-MEANING = (
-    "Your confidence says how likely it is that your answer is right, from 0% (certainly wrong) to"
-    " 100% (certainly right)."
-)
-ANSWER = "Answer: your answer in \\boxed{}"
-ANSWER_WITH_OPTIONS = "Answer: the letter of the option that you choose, in \\boxed{}"
-CLOSING = "{answer}\nConfidence: N%\n"
-VANILLA = (
-    "\nGive your answer and your confidence in it, and do not explain them. "
-    + MEANING
-    + " Reply with these two lines and nothing else:\n"
-)
-CHAIN = (
-    "\nThink step by step, and show your reasoning. Then give your answer and your confidence in"
-    " it. " + MEANING + " End with these two lines:\n"
-)
-MULTI_STEP = (
-    "\nSolve this in steps, and number them. After each step, say on a line of its own how likely"
-    " it is that this step is right, as in `Confidence of step 1: N%`. Then give your answer and"
-    " your confidence in the whole. " + MEANING + " End with these two lines:\n"
-)
-MULTI_STEP_CLOSING = "{answer}\nOverall confidence: N%\n"
-TOP_K = (
-    "\nGive your {k} best guesses, the likeliest first, and for each the probability, from 0 to 1,"
-    " that it is right. Do not explain them, and reply with these lines and nothing else:\n"
-)
-GUESSED = "G{rank}: guess number {rank}, nothing but the answer\nP{rank}: its probability\n"
-GUESSED_LETTER = (
-    "G{rank}: guess number {rank}, nothing but the letter of an option\nP{rank}: its probability\n"
-)
-AT_ONCE = "\nGive your answer at once, without any reasoning.\n"
-POSSIBLE = "\nPossible answer: \\boxed{{{answer}}}\n"
-PROBE = (
-    "\nHow likely is it that this possible answer is right? Reason briefly about this answer, not"
-    " about one that you would prefer. End with one line, from 0% (certainly wrong) to 100%"
-    " (certainly right):\nConfidence: N%\n"
-)
-TRUE_OR_FALSE = "\nIs the possible answer right? Reply with one word, True or False.\n"
 OPTIONS = ("True", "False")
 PROBING_STRATEGIES = ("self_probing", "p_true")
+Sample = tuple[Answer, tuple[readers.Guess, ...]]
 # What a model must be able to do (Model.can), by strategy.
 NEEDS = {"p_true": "choices", "sequence_probability": "measures"}
 
@@ -107,6 +73,9 @@ async def confidence_elicitation(
     step_score: readers.StepScore = "overall",
     temperature: Annotated[float, Ge(0)] | None = None,
     reask: bool = True,
+    sampling_strategy: SamplingStrategy = "self_random",
+    hints_around: Around = "right answer",
+    released_pair_rank: bool = False,
 ) -> list[Answer]:
     """Return the solver's answer with its confidence in [0, 1].
 
@@ -117,22 +86,30 @@ async def confidence_elicitation(
     (`k` guesses, of which the first counts); self_probing (a second session rates the answer);
     p_true (the probability that the model gives to "True", for models with "choices");
     sequence_probability (the probability of the whole reply, its reasoning included if the model
-    thinks, for models with "measures").  `aggregation`, of more than one sample: consistency (the
-    most frequent answer and its share) or average_confidence (the answer with the largest share of
-    all confidence).  `reask` asks once more for an answer that cannot be read where
-    it is all that is asked for; a stated confidence is always asked for once more.
+    thinks, for models with "measures").  `aggregation`, of more than one sample, is one of
+    confidence_aggregation.py; top_k_average and pair_rank read the guesses of `top_k`, pair_rank in
+    the released code's form with `released_pair_rank`.  `sampling_strategy`: self_random (one
+    prompt); prompt_variation; misleading (all samples but the first are given a hint with an answer
+    drawn around the right one, or by `hints_around` around the first sample's own).  `reask` asks
+    once more for an answer that cannot be read where it is all that is asked for; a stated
+    confidence is always asked for once more.
     """
     check_capability(solver, strategy)
+    misleading = sampling_strategy == "misleading" and samples > 1
+    check_samples(question, strategy, aggregation, hints_around if misleading else None)
     # One sample speaks from the solver's own seat.  A probe has a seat of its own, since it may see
     # nothing of the answer's session.
     seats = [solver] if samples == 1 else [Seat(f"path{i}", solver.agent) for i in range(samples)]
     probes = [Seat("probe" if samples == 1 else f"probe{i}", solver.agent) for i in range(samples)]
-    prompt = asking.with_images(question, task(question, strategy, k))
     read = reply_reader(question, strategy, step_score, reask)
     sampling = asking.sampling_at(solver.agent, temperature)
 
-    async def answer_sample(seat: Seat, probe: Seat) -> Answer:
-        """Return one sample's answer with its own confidence."""
+    async def answer_sample(seat: Seat, probe: Seat, beside: str) -> Sample:
+        """Return one sample's answer with its own confidence, and its guesses.
+
+        `beside` stands between question and instruction.
+        """
+        prompt = asking.with_images(question, task(question, strategy, k, beside))
         said = await episode.ask(seat, prompt, phase="answer", read=read, sampling=sampling)
         confidence = said.confidence
         source = "probability" if strategy in NEEDS else STATED
@@ -142,19 +119,53 @@ async def confidence_elicitation(
             )
         elif strategy == "sequence_probability":
             confidence = probability(said)
-        return Answer(
+        answer = Answer(
             seat.name,
             said.answer,
             confidence=confidence,
             final=False,
             confidence_source=None if confidence is None else source,
         )
+        return answer, readers.ranked_guesses(said, LETTERS[: len(question.choices)])
 
+    alone = misleading and hints_around == "own answer"
+    first = [await answer_sample(seats[0], probes[0], "")] if alone else []
+    centre = first[0][0].answer if alone else question.gold
+    if alone and not can_hint(question, centre):
+        # Nothing to draw hints around: an answer without a confidence, since none was tested.
+        return [first[0][0], asking.voted_answer(solver, centre, None)]
+    # Drawn before other samples speak, since they may end in any order.
+    rng = episode.rng("hints")
+    beside = ["", *texts_beside(rng, question, sampling_strategy, samples - 1, centre)]
+    asked = list(zip(seats, probes, beside, strict=True))[len(first) :]
     # A probe follows its own sample at once, without waiting for the other samples.
-    said = await asyncio.gather(*map(answer_sample, seats, probes))
+    rest = await asyncio.gather(*(answer_sample(*one) for one in asked))
+    said, lists = zip(*first, *rest, strict=True)
     if samples == 1:
         return [replace(said[0], final=True)]
-    return [*said, aggregate_samples(said, question, solver, aggregation)]
+    aggregate = aggregate_samples(
+        said,
+        question,
+        solver,
+        aggregation,
+        lists=lists,
+        first_decides=misleading,
+        released=released_pair_rank,
+    )
+    return [*said, aggregate]
+
+
+def check_samples(
+    question: Subject, strategy: Strategy, aggregation: Aggregation, around: Around | None
+) -> None:
+    """Raise ProtocolError for an aggregation without guesses, or hints that cannot be drawn."""
+    if aggregation in BY_LISTS and strategy != "top_k":
+        raise ProtocolError(
+            f"{aggregation} reads several guesses of each sample, which {strategy} does not ask"
+            " for; take the strategy top_k, or another aggregation"
+        )
+    if around is not None:
+        check_hints(question, around)
 
 
 def check_capability(solver: Seat, strategy: Strategy) -> None:
@@ -165,27 +176,6 @@ def check_capability(solver: Seat, strategy: Strategy) -> None:
             f"{strategy} needs a model with {ability!r}, which {solver.agent.model.name} has not;"
             " take a local model, or another strategy"
         )
-
-
-def task(question: Subject, strategy: Strategy, k: int) -> str:
-    """Return the solver's prompt."""
-    text = asking.question_text(question)
-    answer = ANSWER_WITH_OPTIONS if question.choices else ANSWER
-    match strategy:
-        case "vanilla":
-            return text + VANILLA + CLOSING.format(answer=answer)
-        case "chain_of_thought":
-            return text + CHAIN + CLOSING.format(answer=answer)
-        case "multi_step":
-            return text + MULTI_STEP + MULTI_STEP_CLOSING.format(answer=answer)
-        case "top_k":
-            guess = GUESSED_LETTER if question.choices else GUESSED
-            guesses = [guess.format(rank=rank) for rank in range(1, k + 1)]
-            return text + TOP_K.format(k=k) + "".join(guesses)
-        case "sequence_probability":
-            return text + AT_ONCE + asking.form(question)
-        case _:
-            return text + asking.STEPS + asking.form(question)
 
 
 def reply_reader(
@@ -242,27 +232,6 @@ def probability(said: Turn) -> float | None:
     logprob = (said.measures or {}).get("logprob_sum")
     # A sum of log probabilities can end a bit above 0 by rounding.
     return None if logprob is None else min(1.0, math.exp(logprob))
-
-
-def aggregate_samples(
-    said: Sequence[Answer], question: Subject, solver: Seat, aggregation: Aggregation
-) -> Answer:
-    """Return the answer of all samples.
-
-    score(a) = count(a) / samples, or the sum of a's confidences / the sum of all.  Without any
-    confidence above 0 to weigh by, the answer is the most frequent one and has no confidence.
-    """
-    votes = asking.votes(said, question)
-    weights: list[float | PrivateNumber] = [1.0] * len(said)
-    if aggregation == "average_confidence":
-        # A sample without a confidence weighs nothing, but its vote is still one.
-        weights = [sample.confidence or 0.0 for sample in said]
-    # If all weights are 0 there is no share to give: count votes, and give no confidence.
-    weighed = any(
-        weight > 0 and vote is not None for weight, vote in zip(weights, votes, strict=True)
-    )
-    best, share = asking.winner(votes, weights if weighed else None)
-    return asking.final_answer(solver, said, best, share if weighed else None)
 
 
 def options_for_calls(calls: int) -> dict[str, object]:

@@ -23,7 +23,8 @@ from typing import Literal
 
 from arena.play.reading import as_reply, unfinished_reason
 from arena.play.reasoning import matches, part_reasoning
-from arena.types import READ, Reading, Reply
+from arena.private import reveal
+from arena.types import READ, Reading, Reply, Turn
 from protocols.parsing.answers import (
     ASK_ANSWER,
     LONGEST_SEARCH,
@@ -180,6 +181,20 @@ def guesses(words: str, *, letters: str = "") -> tuple[Guess, ...]:
             probability, status = probability_in(number, percents)
         read.append(Guess(answer, probability, status))
     return tuple(read)
+
+
+def ranked_guesses(said: Turn, letters: str) -> tuple[Guess, ...]:
+    """Return the guesses of a turn that `top_guess` has read, by rank.
+
+    Of a turn whose guesses had to be asked for once more the first alone is known.
+    """
+    if said.answer is None:
+        return ()
+    read = guesses(fold_brackets((said.public or "")[-LONGEST_SEARCH:]), letters=letters)
+    # Stated in public words, so that they are nobody's secret.
+    first = reveal(said.confidence)
+    known = read[:1] == (Guess(said.answer, first, READ),)
+    return read if known else (Guess(said.answer, first, said.confidence_status),)
 
 
 def probability_words(stated: set[str]) -> str | None:

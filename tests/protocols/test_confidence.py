@@ -295,14 +295,13 @@ def test_a_model_without_token_probabilities_is_told_so_in_one_sentence(
     tmp_path: Path, strategy: str, ability: str
 ) -> None:
     arena = Arena(tmp_path / "a.duckdb")
-    arm = Arm(
-        "a", confidence_elicitation, [{"solver": agent("sim/solver")}], {"strategy": strategy}
-    )
+    who = solver(lambda request: "\\boxed{57}")
+    arm = Arm("a", confidence_elicitation, [{"solver": who}], {"strategy": strategy})
     assert arena.run(Study("s", [arm], [QUESTION]), watch=lambda tally: None).failed == 1
     [(kind, error)] = arena.sql("select error_kind, error from episodes").rows
     assert kind == "ProtocolError"
     assert (
-        f"{strategy} needs a model with '{ability}', which sim/solver has not; take a local model"
+        f"{strategy} needs a model with '{ability}', which {who.model.name} has not; take a local"
         in error
     )
     assert arena.sql("select count(*) from calls").rows == ((0,),)

@@ -7,8 +7,8 @@ of each pair, over all lists, as likely as possible,
 
 where a guess that is on a list is above all that are not.  The confidence in the first guess is its
 p.  A guess that is always first has no finite maximum; a small ridge on log p, the same in every
-run, gives it one.  Different from the released code, which leaves the logarithm out and stops after
-1,000 steps from a random start.
+run, gives it one.  Different: the released code leaves the logarithm out, and stops after 1,000
+steps from a random start, so that its numbers hang on the seed; `released_pair_rank` does the same.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.statistics.clustered import Array
+from protocols.estimators.arrays import Array
 
 RIDGE = 0.01
 MAX_STEPS = 100
 LONGEST_STEP = 2.0
+# Of the released code.
+RELEASED_RATE = 0.01
+RELEASED_STEPS = 1000
 
 
 def preferences(lists: Sequence[Sequence[int]], guesses: int) -> Array:
@@ -68,6 +71,22 @@ def pair_rank(lists: Sequence[Sequence[int]], guesses: int, *, ridge: float = RI
         at = at + step * min(1.0, LONGEST_STEP / max(longest, 1e-300))
         if longest < 1e-12:
             break
+    share = np.exp(at - at.max())
+    result: Array = share / share.sum()
+    return result
+
+
+def released_pair_rank(lists: Sequence[Sequence[int]], guesses: int, *, seed: int = 0) -> Array:
+    """Return (guesses,) probabilities as the released code finds them; they sum to 1.
+
+    They are softmax(w) after 1,000 steps of gradient ascent on the sum of R[u, v] p_u / (p_u +
+    p_v), without a logarithm, at a rate of 0.01 from w drawn from N(0, 1) by `seed`.
+    """
+    above = preferences(lists, guesses)
+    at = np.random.default_rng(seed).standard_normal(guesses)
+    for _ in range(RELEASED_STEPS):
+        chance = 1 / (1 + np.exp(at[None, :] - at[:, None]))
+        at = at + RELEASED_RATE * ((above - above.T) * chance * (1 - chance)).sum(axis=1)
     share = np.exp(at - at.max())
     result: Array = share / share.sum()
     return result

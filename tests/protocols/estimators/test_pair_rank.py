@@ -6,7 +6,7 @@ import choix
 import numpy as np
 import pytest
 
-from analysis.statistics.pair_rank import pair_rank, preferences
+from protocols.estimators.pair_rank import pair_rank, preferences, released_pair_rank
 
 
 def test_a_listed_guess_is_above_all_that_are_not() -> None:
@@ -43,3 +43,15 @@ def test_what_is_no_list_of_guesses_is_refused() -> None:
         pair_rank([[2]], 2)
     with pytest.raises(ValueError, match="at least one list"):
         pair_rank([], 2)
+
+
+def test_the_released_form_climbs_without_a_logarithm_and_does_not_arrive() -> None:
+    """Two guesses, one always first: dw/dt = s(1 - s), by hand in small steps."""
+    start = np.random.default_rng(3).standard_normal(2)
+    gap = start[0] - start[1]
+    for _ in range(1000):
+        share = 1 / (1 + np.exp(-gap))
+        gap += 2 * 0.01 * share * (1 - share)
+    released = released_pair_rank([[0, 1]], 2, seed=3)
+    assert released[0] == pytest.approx(1 / (1 + np.exp(-gap)))
+    assert released[0] != pytest.approx(released_pair_rank([[0, 1]], 2, seed=4)[0], abs=1e-6)
