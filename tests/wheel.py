@@ -15,6 +15,7 @@ import sysconfig
 import tempfile
 import urllib.request
 import zipfile
+from contextvars import ContextVar
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -36,11 +37,21 @@ sys.exit(main(words))
 TOO_LONG_S = 120
 # What the tests read of the repository, besides themselves; the four packages stay behind.
 BESIDE_TESTS = ("experiments", "pyproject.toml", "README.md", "docs")
+# What commands print, if it is to be shown when they are all over; each thread has its own.
+KEPT_LINES: ContextVar[list[str] | None] = ContextVar("kept_lines", default=None)
+
+
+def show(line: str) -> None:
+    """Print a line, or keep it for later where another step is running beside this one."""
+    if (kept := KEPT_LINES.get()) is None:
+        print(line, end="", flush=True)
+    else:
+        kept.append(line)
 
 
 def run(*command: str | Path, cwd: Path = ROOT, environment: dict[str, str] | None = None) -> str:
     """Run a command, show what it prints, and return it.  Raises CalledProcessError."""
-    print("$", *command, flush=True)
+    show(" ".join(map(str, ("$", *command))) + "\n")
     process = subprocess.Popen(
         [str(word) for word in command],
         cwd=cwd,
@@ -52,7 +63,7 @@ def run(*command: str | Path, cwd: Path = ROOT, environment: dict[str, str] | No
     assert process.stdout is not None
     lines = []
     for line in process.stdout:
-        print(line, end="", flush=True)
+        show(line)
         lines.append(line)
     if process.wait():
         raise subprocess.CalledProcessError(process.returncode, [str(word) for word in command])
