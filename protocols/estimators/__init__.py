@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 STORED = "protocols.estimators.stored_numbers"
 TOKENS = ("protocols.estimators.token_numbers", "token_numbers")
+VOTES = ("protocols.estimators.sample_votes", "sample_votes")
 SETS = "protocols.estimators.semantic_sets"
 LIKENESS = "protocols.estimators.likeness"
+RELEVANCE = "protocols.estimators.relevance"
 # Where each estimator is: its module and function.  A function may give several, in one pass.
 HOME: dict[str, tuple[str, str]] = {
     "critique": ("protocols.critique", "critique"),
@@ -39,6 +41,12 @@ HOME: dict[str, tuple[str, str]] = {
     "answer_probability": TOKENS,
     "served_top_k_certainty": TOKENS,
     "served_top_k_entropy": TOKENS,
+    "consistency": VOTES,
+    "average_confidence": VOTES,
+    "top_k_average": VOTES,
+    "pair_rank": VOTES,
+    "borda_self_certainty": VOTES,
+    "distinct_answers": VOTES,
     # One request to a model of entailment gives all of these; of a question, and of a reply.
     "semantic_entropy": (SETS, "semantic_sets"),
     "semantic_entropy_likelihood": (SETS, "semantic_sets"),
@@ -62,6 +70,19 @@ HOME: dict[str, tuple[str, str]] = {
     "lexical_similarity": (LIKENESS, "lexical_similarity"),
     "text_similarity_mean": (LIKENESS, "text_similarity"),
     "text_similarity": (LIKENESS, "text_similarity"),
+    # Of a reply, of the question; then of the question and of a reply.
+    "token_sar": (RELEVANCE, "relevance"),
+    "token_sar_mean": (RELEVANCE, "relevance"),
+    "sentence_sar": (RELEVANCE, "relevance"),
+    "sentence_sar_reply": (RELEVANCE, "relevance"),
+    "sar": (RELEVANCE, "relevance"),
+    "sar_reply": (RELEVANCE, "relevance"),
+    "token_sar_every": (RELEVANCE, "relevance_every"),
+    "token_sar_mean_every": (RELEVANCE, "relevance_every"),
+    "sentence_sar_every": (RELEVANCE, "relevance_every"),
+    "sentence_sar_reply_every": (RELEVANCE, "relevance_every"),
+    "sar_every": (RELEVANCE, "relevance_every"),
+    "sar_reply_every": (RELEVANCE, "relevance_every"),
 }
 # As protocols they have the names of their functions, which stand in ids.
 FUNCTIONS = {function: module for module, function in HOME.values()}
