@@ -9,8 +9,7 @@ as a cross-encoder; with g(x, y) in [0, 1]:
 
 Sentence SAR is the mean of E over the samples with p(s) the product of the tokens' probabilities,
 SAR the same with exp(-tokenSAR(s)) in its place.  Since 1/t multiplies the similar replies alone,
-both can be negative.  Left out: how similarities are computed, and removing every occurrence of a
-token at once, as the authors' code does.
+both can be negative.  relevance.py asks for the similarities.
 """
 
 from __future__ import annotations
@@ -44,10 +43,10 @@ def token_sar(logprobs: Array, similarity: Array) -> float:
     return float(-(logprobs * relevance).sum()) / total
 
 
-def sentence_sar(
+def sentence_energies(
     log_probability: Array, similarity: Array, *, temperature: float = TEMPERATURE
-) -> float:
-    """Return sentence SAR of J samples, in nats.
+) -> Array:
+    """Return E (J,) of each of J samples, in nats.
 
     `log_probability` (J,) are those of whole replies, `similarity` (J, J) those of pairs; its
     diagonal does not count.  Raises ValueError for other shapes.
@@ -60,8 +59,15 @@ def sentence_sar(
     weight = similarity / temperature
     np.fill_diagonal(weight, 1.0)
     # In logarithms: long replies have probabilities below what a float can hold.
-    energy = -logsumexp(log_probability[None, :], b=weight, axis=1)
-    return float(energy.mean())
+    energy: Array = -logsumexp(log_probability[None, :], b=weight, axis=1)
+    return energy
+
+
+def sentence_sar(
+    log_probability: Array, similarity: Array, *, temperature: float = TEMPERATURE
+) -> float:
+    """Return sentence SAR of J samples, in nats: the mean of their `sentence_energies`."""
+    return float(sentence_energies(log_probability, similarity, temperature=temperature).mean())
 
 
 def sar(
