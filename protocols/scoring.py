@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from arena.errors import StudyError
+from arena.errors import StoreError, StudyError
 from arena.studies.lineups import Lineup, agents_in, seats_of
-from arena.studies.study import Arm, Protocol, Study, protocol_name
+from arena.studies.study import Arm, Protocol, Study, protocol_name, subjects_of
 from arena.tournaments.stages import Stage, count_episodes
 from arena.tournaments.stored_replies import StoredSamples, stored_samples
 from arena.types import Agent
@@ -74,12 +74,24 @@ def score(
         """Return how many episodes there will be."""
         try:
             return count_episodes(write(path), path)
-        except StudyError:
-            return 0
+        except (StudyError, StoreError):
+            return count_planned(of, functions)
 
     seated = [agent for agent in pairs.values() if agent is not None]
     speakers = [*by_name.values()] if any("scorer" in each.seats for each in functions) else []
     return Stage(name, write, expected, (*speakers, *seated))
+
+
+def count_planned(of: Study | Stage | str, functions: Sequence[Function]) -> int:
+    """Return how many episodes score a study that is still to be played, 0 if nobody can tell."""
+    if not isinstance(of, Study):
+        return 0
+    groups = sum(
+        len(subjects_of(arm, of)) * len({agent.name for agent in agents_in(lineup)})
+        for arm in of.arms
+        for lineup in arm.lineups
+    )
+    return groups * len(functions)
 
 
 def functions_of(estimators: Sequence[Wanted]) -> list[Function]:
