@@ -36,6 +36,10 @@ KEY = re.compile(
     re.ASCII,
 )
 SURROGATE = re.compile("[\ud800-\udfff]")
+# What can be read off a model while it reads a reply; characters of the reply that are its answer
+# may stand behind an @.
+READOUTS = ("tokens", "attention_chain", "state")
+READOUT = re.compile(rf"({'|'.join(READOUTS)})(?:@(\d{{1,9}}):(\d{{1,9}}))?", re.ASCII)
 MOST_NESTED = 50
 # Bytes of a schema or of `extra` as JSON: every call sends and hashes them.
 MOST_BYTES = 2**20
@@ -178,6 +182,11 @@ class Sampling:
     probability.  With `choices` nothing is generated: the reply is the one of these texts that is
     the likeliest beginning of a reply, and the measures hold the probability of each.
 
+    With `readouts` nothing is generated either: the model reads the prompt and the prefill, a reply
+    that is given, and measures it.  Each is one of READOUTS: "tokens" (log probabilities, entropy,
+    self-certainty), "attention_chain" (UQAC) or "state" (numbers from the last hidden state of the
+    prompt); "attention_chain@120:125" says that these characters of the prefill are the answer.
+
     `reasoning_effort` is one of EFFORTS; one word means another amount to each model.
     `thinking_tokens` >= 0 bounds the tokens of thought (0: none), where a model has such a bound.
     `response_schema` is a JSON schema that the reply keeps to.  `presence_penalty` and
@@ -203,9 +212,10 @@ class Sampling:
     frequency_penalty: float | None = None
     repetition_penalty: float | None = None
     extra: Mapping[str, object] | None = None
+    readouts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("stop", "choices"):
+        for name in ("stop", "choices", "readouts"):
             if isinstance(value := getattr(self, name), list):
                 object.__setattr__(self, name, tuple(value))
         for name in ("response_schema", "extra"):
@@ -243,6 +253,8 @@ class Sampling:
         for name in LATER_SETTINGS:
             if (value := getattr(self, name)) is not None:
                 content[name] = thaw(value)
+        if self.readouts:
+            content["readouts"] = self.readouts
         return content
 
 

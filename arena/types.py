@@ -130,8 +130,8 @@ class Model(Protocol):
 
         "seed": a seed is sent.  "same seed, same reply": replies repeat with it.  "prefill": a
         reply that has begun is continued.  "logprobs", "measures": replies hold them.  "choices":
-        a reply is chosen among given texts.  "images": messages may hold images.
-        "response_schema": a reply keeps to a JSON schema.
+        a reply is chosen among given texts.  "images": messages may hold images.  "readouts": a
+        given reply is read and measured.  "response_schema": a reply keeps to a JSON schema.
         """
 
     @property

@@ -44,7 +44,8 @@ PUBLIC = {
 # another package's function that fails one sentence, a row of a batch its own failure.
 BROAD = {
     *("agents.local.engine", "agents.local.lane_steps", "agents.local.replies"),
-    *("agents.local.row_steps", "arena.calls.batch_calls", "arena.play.concurrent"),
+    *("agents.local.device_work", "agents.local.row_steps", "arena.calls.batch_calls"),
+    "arena.play.concurrent",
     *("arena.play.hooks", "arena.play.reading", "arena.play.reread", "arena.play.sync"),
     *("arena.plugins", "arena.tournaments.study_file", "arena.web.lanes"),
 }

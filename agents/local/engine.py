@@ -18,10 +18,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import torch
 
 from agents.local.cache import Rows
+from agents.local.device_work import Work
 from agents.local.drafts import Draft, GenerationResult, Job, deliver
 from agents.local.lane_steps import LaneSteps
 from agents.local.lanes import LaneRows
@@ -32,6 +34,7 @@ from agents.local.stopping import EndDetector
 from arena.errors import ContextOverflowError, UnreachableError
 
 CPU = torch.device("cpu")
+Result = TypeVar("Result")
 CLOSED = "the local engine was closed while it was being asked"
 
 
@@ -63,6 +66,7 @@ class Engine:
         self._inbox: deque[Draft] = deque()
         self._ended_groups: deque[str] = deque()
         self._wake = threading.Condition()
+        self._works: deque[Work[Any]] = deque()
         self._closing = False
         self._death: str | None = None
         self._thread: threading.Thread | None = None
@@ -101,13 +105,25 @@ class Engine:
             draft.cancelled = True
             raise
 
-    def _put(self, draft: Draft) -> None:
+    async def run(self, work: Callable[[], Result], group: str = "") -> Result:
+        """Return the result of work on the device thread, done between two steps.
+
+        Raises what the work raises, as a ModelError.  `group` says on which of several devices.
+        """
+        task: Work[Result] = Work(work, asyncio.get_running_loop().create_future())
+        self._put(task)
+        return await task.future
+
+    def _put(self, draft: Draft | Work[Any]) -> None:
         with self._wake:
             if self._death is not None:
                 raise UnreachableError(self._death, sent=False)
             if self._closing:
                 raise UnreachableError(CLOSED, sent=False)
-            self._inbox.append(draft)
+            if isinstance(draft, Draft):
+                self._inbox.append(draft)
+            else:
+                self._works.append(draft)
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._serve, name="local engine", daemon=True
@@ -166,10 +182,9 @@ class Engine:
                     *self._inbox,
                 ]
             for draft in lost:
-                # One error for each: its traceback grows wherever it is raised.
-                unreachable = UnreachableError(why)
-                unreachable.__cause__ = cause
-                deliver(draft, unreachable)
+                deliver(draft, lost_error(why, cause))
+            for work in self._works:
+                work.deliver(lost_error(why, cause))
 
     def _take_in(self) -> bool:
         """Move new jobs into the queue; return whether the engine goes on.
@@ -177,7 +192,7 @@ class Engine:
         Sleeps while there is nothing to do.
         """
         with self._wake:
-            while not (self._closing or self._inbox or self._seating.has_work):
+            while not (self._closing or self._inbox or self._works or self._seating.has_work):
                 self._wake.wait()
             arrivals = list(self._inbox)
             self._inbox.clear()
@@ -189,7 +204,14 @@ class Engine:
         return not self._closing
 
     def _step(self) -> None:
-        """Admit, read a part of the prompts, and give every decoding row its next token."""
+        """Admit, read a part of the prompts, and give every decoding row its next token.
+
+        Other work is done one at a time before it, so that rows go on generating meanwhile.
+        """
+        if self._works:
+            self._works.popleft().run()
+            if not self._seating.has_work:
+                return
         self._drop_cancelled()
         self._seating.admit()
         if self._seating.active == 0:
@@ -204,3 +226,10 @@ class Engine:
         for row in reversed(range(self._seating.active)):
             if self._seating.table[row].draft.cancelled:
                 self._seating.release(row)
+
+
+def lost_error(why: str, cause: BaseException | None) -> UnreachableError:
+    """Return the error of what is lost with the device thread: one each, its traceback grows."""
+    error = UnreachableError(why)
+    error.__cause__ = cause
+    return error

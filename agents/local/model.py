@@ -51,7 +51,7 @@ LONGEST_REPLY = 4096
 # temperature overflow float32.
 MIN_TEMPERATURE = 1e-4
 MIN_TOP_P = 1e-6
-CAPABILITIES = frozenset({"seed", "prefill", "logprobs", "measures", "choices"})
+CAPABILITIES = frozenset({"seed", "prefill", "logprobs", "measures", "choices", "readouts"})
 SAME_SEED_SAME_REPLY = "same seed, same reply"
 TOY = Path(__file__).resolve().parents[1] / "toy" / "weights"
 # Every model in use, by its whole reference, so that weights are read once.  The values are weak: a
@@ -259,7 +259,8 @@ class LocalModel(ProviderModel):
         Without a temperature the model's own generation_config.json says how tokens are drawn.
         """
         wrong = super().wrong_value(sampling)
-        if wrong is None and sampling.temperature is None and not sampling.choices:
+        generates = not (sampling.choices or sampling.readouts)
+        if wrong is None and sampling.temperature is None and generates:
             wrong = configured_problem(self._generation_config())
         return wrong
 
@@ -286,6 +287,7 @@ class LocalModel(ProviderModel):
             "max_tokens": sampling.max_tokens or LONGEST_REPLY,
             "stop": list(sampling.stop),
             **({"choices": list(sampling.choices)} if sampling.choices else {}),
+            **({"readouts": list(sampling.readouts)} if sampling.readouts else {}),
             "seed": request.seed,
             "dtype": self._weights.quantized or self._weights.dtype,
             "device": ",".join(copy.device for copy in self._copies),
@@ -355,6 +357,10 @@ class LocalModel(ProviderModel):
                 " tokenizer and weights do not belong together",
                 sent=False,
             )
+        if request.sampling.readouts:
+            from agents.local.readouts import read_off
+
+            return await read_off(self.name, self._chat, self._copies, engine, request)
         if request.sampling.choices:
             return await self._choose_reply(engine, request, ids)
         result = await engine.generate(self._job(engine, request, ids))

@@ -12,6 +12,7 @@ What a message says is looked for in the prompt: a template that loses words is 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,6 +47,14 @@ class Stretch:
 
     text: str
     ids: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The tokens of a reply that is begun; `stored` of them are those which were generated."""
+
+    ids: tuple[int, ...]
+    stored: int
 
 
 class ChatTokenizer:
@@ -102,6 +111,55 @@ class ChatTokenizer:
         A last message of the assistant is a prefill: it is begun and not ended.  `served` is the
         name of this model, whose generated spans go in as tokens.
         """
+        pieces, begun = self._pieces(request, served)
+        return tuple(self._tokens([*pieces, *begun]))
+
+    def parts(self, request: Request, served: str) -> tuple[tuple[int, ...], Begun]:
+        """Return the tokens of a prompt, and those of the reply that is its prefill.
+
+        A reply that this model generated and that stands there whole keeps the token that ended it.
+        """
+        pieces, begun = self._pieces(request, served)
+        ids = self._tokens(begun)
+        stored = sum(len(piece.ids or ()) for piece in begun)
+        last = len(request.messages) - 1
+        for span in request.generated_spans:
+            is_whole = span.message == last and span.end == len(request.messages[-1].content)
+            if is_whole and span.model == served and begun and begun[-1].ids:
+                text = request.messages[-1].content[span.start :]
+                rest = span.token_ids[len(self.matching_prefix(span.token_ids, text)[0]) :]
+                if len(rest) == 1 and rest[0] in self._special_ids:
+                    ids, stored = [*ids, *rest], stored + 1
+        return tuple(self._tokens(pieces)), Begun(tuple(ids), stored)
+
+    def token_span(
+        self, before: Sequence[int], ids: Sequence[int], start: int, end: int
+    ) -> tuple[int, int] | None:
+        """Return [first, last) of the tokens that hold characters [start, end) of a text.
+
+        `ids` are its tokens, and come after the tokens `before`; None if no token holds them.
+        """
+
+        def tokens_with(length: int) -> int:
+            """Return the fewest tokens whose text has more than `length` characters."""
+            reach = range(len(ids) + 1)
+            return bisect_right(
+                reach, length, key=lambda count: len(self.decode_after(before, ids[:count]))
+            )
+
+        if not 0 <= start < end or tokens_with(end - 1) > len(ids):
+            return None
+        return tokens_with(start) - 1, tokens_with(end - 1)
+
+    def _tokens(self, pieces: Sequence[Stretch]) -> list[int]:
+        return [
+            token
+            for piece in pieces
+            for token in (self._encode(piece.text) if piece.ids is None else piece.ids)
+        ]
+
+    def _pieces(self, request: Request, served: str) -> tuple[list[Stretch], list[Stretch]]:
+        """Return the prompt of a request and its prefill, in pieces."""
         messages = [Message(turn.role, writable(turn.content)) for turn in request.messages]
         has_prefill = messages[-1].role == "assistant"
         conversation = messages[:-1] if has_prefill else messages
@@ -111,14 +169,10 @@ class ChatTokenizer:
         stretches = [[*self._stretches(n, turn, spans)] for n, turn in enumerate(messages)]
         arguments = template_arguments(request.sampling) or {}
         pieces = self._render(conversation, stretches[: len(conversation)], arguments)
-        if has_prefill:
-            pieces += stretches[-1]
         # A chat template writes the token that begins a text; plain text needs it from here.
-        begins = pieces[:1] and pieces[0].ids is None and not self._template
-        tokens: list[int] = [*self._prefix] if begins else []
-        for piece in pieces:
-            tokens += self._encode(piece.text) if piece.ids is None else piece.ids
-        return tuple(tokens)
+        if pieces[:1] and pieces[0].ids is None and not self._template:
+            pieces = [Stretch("", tuple(self._prefix)), *pieces]
+        return pieces, stretches[-1] if has_prefill else []
 
     def _stretches(
         self, number: int, message: Message, spans: Sequence[GeneratedSpan]

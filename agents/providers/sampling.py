@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeGuard
 
-from arena.sampling import EFFORTS
+from arena.sampling import EFFORTS, READOUT, READOUTS
 from arena.types import BaseModel, Request, Sampling
 
 MOST_LOGPROBS = 20
@@ -95,6 +95,21 @@ def wrong_texts(sampling: Sampling) -> str | None:
             "no choice may begin with another, since it would be likelier by that alone:"
             f" {choices!r}; end them with a mark, or leave them out"
         )
+    return wrong_readouts(sampling)
+
+
+def wrong_readouts(sampling: Sampling) -> str | None:
+    """Return the reason why readouts are none, None if they can be had."""
+    readouts = sampling.readouts
+    known = is_tuple_of_texts(readouts) and all(READOUT.fullmatch(each) for each in readouts)
+    if not known or len({each.partition("@")[0] for each in readouts}) < len(readouts):
+        return (
+            f"readouts is a tuple of some of {', '.join(READOUTS)}, each once, with the place of"
+            f" the answer as in attention_chain@120:125, not {readouts!r}; write"
+            " readouts=('tokens',), or leave it out"
+        )
+    if readouts and sampling.choices:
+        return "readouts and choices are two questions; ask them one after the other"
     return None
 
 
@@ -153,7 +168,12 @@ class ProviderModel(BaseModel):
 
     def wrong_value(self, sampling: Sampling) -> str | None:
         """Return why a value cannot be sent to this model, whatever may be left out, else None."""
-        return out_of_range(sampling, max_temperature=self.max_temperature)
+        return out_of_range(sampling, max_temperature=self.max_temperature) or (
+            # Never left out: the estimator that asks for them cannot read another reply.
+            "readouts need a model on this machine: give a local/ model as the scorer"
+            if sampling.readouts and "readouts" not in self.capabilities
+            else None
+        )
 
     def unsupported_reason(self, sampling: Sampling) -> str | None:
         """Return why the model does not support the sampling; None if it does, as far as known."""

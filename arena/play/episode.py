@@ -181,6 +181,11 @@ class Episode:
                 f"{seat.name} is to be shown an image, which {seat.agent.model.name} does not take;"
                 " use a model that does"
             )
+        if sampling.readouts and "readouts" not in seat.agent.model.capabilities:
+            raise StudyError(
+                f"{seat.name} is to be read off ({', '.join(sampling.readouts)}), which needs a"
+                f" model on this machine; {seat.agent.model.name} is none: give a local/ model"
+            )
         self.shown_images.update(built.images)
         self._record_seat(seat)
         # Steps are counted before anything is awaited: they follow the order of the calls.
