@@ -7,7 +7,7 @@ The paper is "Confidence v.s. Critique: A Decomposition of Self-Correction Capab
     arena run ask_again -o models=openai/gpt-4o-mini -o questions=gsm8k.jsonl -o samples=10
     arena run ask_again -o models=local/Qwen/Qwen2.5-7B-Instruct -o form=options \\
         -o questions=mmlu.jsonl            nothing is drawn: probabilities of the options
-    arena report ask_again                 CL, CS and RSS by arm, under "Who changed"
+    arena report --study ask_again                 CL, CS and RSS by arm, under "Who changed"
 
 Every model answers every question (`samples` times), and each answer is followed by the same
 question in the same conversation: as it is (`question`), with a word to hold to the answer

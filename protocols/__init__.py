@@ -37,6 +37,7 @@ HOME = {
     "recheck": "protocols.recheck",
     "self_aggregation": "protocols.self_aggregation",
     "self_agreement": "protocols.self_agreement",
+    "self_check": "protocols.critique",
     "self_consistency": "protocols.self_consistency",
     "single": "protocols.single",
     "society_of_minds": "protocols.society_of_minds",

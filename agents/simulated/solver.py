@@ -20,6 +20,9 @@ Where a conversation puts the question again after an answer of its own, it keep
 with probability `stays`, and gets a wrong one right with probability `corrects` (CL and CS of
 arXiv 2412.19513); else a right one becomes a mistake, and a wrong one stays as it is.
 
+Where it is to end with `Verdict: right` or `Verdict: wrong`, its verdict on the last answer that it
+is shown is true with probability `critic`.
+
 A solver states the confidence 100 * clip(c + bias + discrimination * (right - c) + N(0, noise), 0,
 1), where c is its chance to be right after reading its peers and `right` is 1 or 0.  But for
 clipping, the mean exceeds accuracy by `bias`, and is `discrimination` higher for right answers.
@@ -29,7 +32,8 @@ The words of the prompt tell which reply is wanted:
 - "most agreed", "most of these replies agree" or "most consistent": the commonest answer that is
   shown, the first of equals (under headings "Response 0", "Response 1", ... and without a request
   for \\boxed{}, its number); with probability `slip` another answer than the commonest;
-- "possible answer": how likely that answer is right;
+- "possible answer": how likely that answer is right; for "one word, True or False" True with that
+  probability;
 - "G1", "G2", ...: guesses with probabilities;
 - "confidence": a last line with a percentage.
 
@@ -73,6 +77,7 @@ ASKS_FOR_MAJORITY = re.compile(
 CAPABILITIES = frozenset(
     {"seed", "same seed, same reply", "prefill", "images", "logprobs", "choices"}
 )
+TRUE_OR_FALSE = "one word, True or False"
 POSSIBLE_ANSWER = re.compile(r"possible answer[\s:]{0,4}\\boxed\{(\d{1,3})\}", re.IGNORECASE)
 
 
@@ -81,9 +86,9 @@ class SolverProfile:
     """The parameters of a simulated solver.
 
     `ability`, `peer_weight`: logits, in [-20, 20].  `shared`, `concentration`, `slip`,
-    `unreadable`, `stays`, `corrects`: in [0, 1].  `distractors`: the number of mistakes it can
-    make, 1 to 9.  Of the stated confidence: `bias` in [-1, 1], `discrimination` in [0, 1] and
-    `noise` (a standard deviation) in [0, 1].  `steps`: paragraphs of its thoughts, 1 to 64.
+    `unreadable`, `stays`, `corrects`, `critic`: in [0, 1].  `distractors`: the number of mistakes
+    it can make, 1 to 9.  Of the stated confidence: `bias` in [-1, 1], `discrimination` in [0, 1]
+    and `noise` (a standard deviation) in [0, 1].  `steps`: paragraphs of its thoughts, 1 to 64.
     `seed`: a whole number; solvers with the same seed have the shared draws in common.
     """
 
@@ -100,13 +105,14 @@ class SolverProfile:
     steps: int = 4
     stays: float = 1.0
     corrects: float = 0.0
+    critic: float = 0.8
     seed: int = 0
 
 
 SHARES = dict.fromkeys(
     (
         *("shared", "concentration", "discrimination", "noise", "slip", "unreadable"),
-        *("stays", "corrects"),
+        *("stays", "corrects", "critic"),
     ),
     (0.0, 1.0),
 )
@@ -217,8 +223,12 @@ class SimulatedSolver(BaseModel):
         possible = last_possible(parsed.words)
         if possible is not None:
             chance = chances(self.profile, parsed.question)
-            level = self._level(parsed.question, possible, chance) + noise
-            return f"{parsed.opening}\n\nConfidence: {rating_percent(level)}%"
+            level = self._level(parsed.question, possible, chance)
+            if TRUE_OR_FALSE in parsed.words:
+                return "True" if other < level else "False"
+            return f"{parsed.opening}\n\nConfidence: {rating_percent(level + noise)}%"
+        if parsed.statements and "`Verdict: right`" in parsed.words:
+            return self._verdict(parsed, request.seed)
         if parsed.statements and ASKS_FOR_MAJORITY.search(parsed.words):
             return self._majority_reply(parsed, noise, other if slip < self.profile.slip else None)
         chance = chances(self.profile, parsed.question, parsed.answer_counts)
@@ -241,6 +251,13 @@ class SimulatedSolver(BaseModel):
             return replies.thoughts(parsed.mark, steps, tended, each)
 
         return replies.write_solution(parsed, write, answer, ending, request.sampling)
+
+    def _verdict(self, parsed: ParsedRequest, seed: int) -> str:
+        """Return a verdict on the answer that was shown last."""
+        *_, (_, _, shown) = parsed.statements
+        true, *_ = uniforms("verdict", self.profile.seed, seed)
+        is_right = (shown == parsed.question.right) == (true < self.profile.critic)
+        return f"{parsed.opening}\n\nVerdict: {'right' if is_right else 'wrong'}"
 
     def _second_answer(
         self, first: str, question: SimulatedQuestion, chance: Mapping[str, float], seed: int

@@ -26,7 +26,7 @@ Options = Mapping[str, object]
 # Protocols whose confidence is the share of those who gave the answer.
 BY_VOTES = (
     *("self_consistency", "self_agreement", "self_aggregation", "universal_self_consistency"),
-    *("leap", "leap_segmented", "moa", "society_of_minds", "best_of_n"),
+    *("leap", "leap_segmented", "moa", "society_of_minds", "best_of_n", "self_check"),
 )
 # An arm answers questions if a play of it gave an answer that is right or wrong, or if all its
 # plays are of questions with a right answer and none has finished yet.

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from analysis.read.assessed_replies import read_assessed
 from analysis.read.option_probabilities import read_option_answers, read_option_scores
 from analysis.read.selection import ALL, Selection, open_selected
+from analysis.reports.critiques import CritiqueRow, critique_row
 from analysis.reports.option_probabilities import (
     OptionsRow,
     ReasoningRow,
@@ -20,8 +22,8 @@ from analysis.reports.option_probabilities import (
 )
 from analysis.reports.plain_json import OPTIONAL
 
-VIEWS = ("episodes", "latest_turns", "latest_answers")
-PROTOCOLS = "select distinct protocol from episodes where $study is null or study = $study"
+VIEWS = ("episodes", "latest_turns", "latest_answers", "latest_scores")
+PROTOCOLS = "select distinct protocol from episodes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +31,12 @@ class Assessments:
     """What models make of answers in one study; None: the study does not ask for it.
 
     `options`: CL, CS and RSS from probabilities of options; `reasoning`: probabilities before and
-    after reasoning.
+    after reasoning; `critiques`: verdicts of critics on its replies.
     """
 
     options: Annotated[tuple[OptionsRow, ...] | None, OPTIONAL] = None
     reasoning: Annotated[tuple[ReasoningRow, ...] | None, OPTIONAL] = None
+    critiques: Annotated[tuple[CritiqueRow, ...] | None, OPTIONAL] = None
 
 
 def read_assessments(
@@ -44,14 +47,16 @@ def read_assessments(
     Raises StoreError if the store cannot be read.
     """
     with open_selected(path, selection, VIEWS) as (con, _):
-        played = {name for (name,) in con.execute(PROTOCOLS, {"study": study}).fetchall()}
+        played = {name for (name,) in con.execute(PROTOCOLS).fetchall()}
         # A store without these protocols is not read any further.
         options = read_option_answers(con, study) if "ask_again" in played else {}
         scores = read_option_scores(con, study) if "option_probability" in played else {}
+        critiques = read_assessed(con, "critique", study) if "critique" in played else {}
     return {
         name: Assessments(
             tuple(options_row(each) for each in options.get(name, ())) or None,
             tuple(row for each in scores.get(name, ()) for row in reasoning_rows(each)) or None,
+            tuple(critique_row(each) for each in critiques.get(name, ())) or None,
         )
-        for name in {*options, *scores}
+        for name in {*options, *scores, *critiques}
     }

@@ -74,7 +74,7 @@ def copy_study(target: Path, source: str) -> None:
         )
     text = shipped[source].read_text(encoding="utf-8")
     text = re.sub(rf"(arena run |python ){source}\b", rf"\g<1>{name}", text)
-    text = re.sub(rf'\b((?:Study|jury)\(\s*f?"){source}(?=[" _{{])', rf"\g<1>{name}", text)
+    text = re.sub(rf'\b((?:Study|jury|score)\(\s*f?"){source}(?=[" _{{])', rf"\g<1>{name}", text)
     try:
         with target.open("x", encoding="utf-8") as file:
             file.write(text)

@@ -8,8 +8,8 @@ import pytest
 
 from analysis.reports.assessments import read_assessments
 from analysis.reports.debates import study_reports
-from arena import Arena
-from arena.tournaments.study_file import load_study
+from arena import Arena, run_stages
+from arena.tournaments.study_file import load_stages, load_study
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
 
@@ -44,3 +44,29 @@ def test_the_toy_is_surer_of_its_option_after_reasoning(tmp_path: Path) -> None:
     # It was made to add digit by digit: at once it is near chance, afterwards nearly sure.
     assert rows["raw", "all"].change.ci_low > 0
     assert rows["share", "right at each time"].after > 0.9
+
+
+@pytest.mark.slow
+def test_a_planted_critic_is_found_and_its_self_check_makes_the_calls_of_its_control(
+    tmp_path: Path,
+) -> None:
+    options = ["models=sim/solver:critic=0.8", "number=60", "paths=6"]
+    stages = load_stages(EXPERIMENTS / "critique.py", options)
+    arena = Arena(tmp_path / "a.duckdb")
+    assert [each.open + each.failed for each in run_stages(arena, stages)] == [0, 0, 0]
+    found = read_assessments(arena.path, "critique")["critique"]
+    assert found.critiques is not None
+    [row] = found.critiques
+    assert row.own
+    assert row.judged == 360
+    assert row.accuracy.ci_low < 0.8 < row.accuracy.ci_high
+    calls = "select arm, sum(answered) from question_plays where arm <> 'replies' group by all"
+    made = dict(arena.sql(calls).rows)
+    assert made["vote"] == 360
+    # The samples of both arms differ, and so does how many votes are uncertain.
+    assert made["self-check"] == pytest.approx(made["more samples"], rel=0.15)
+    [report] = study_reports(arena.path, "critique votes")
+    assert report.answers is not None
+    right = {row.arm: row.accuracy.share.all.mean for row in report.answers.arms}
+    # A critic that is right four times of five mends more than as many further samples do.
+    assert right["self-check"] > right["more samples"]

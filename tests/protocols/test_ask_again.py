@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from agents.scripted import scripted_model
@@ -11,50 +9,51 @@ from arena.errors import ProtocolError
 from arena.types import Agent, Request, Seat, Subject
 from protocols import laws
 from protocols.ask_again import ask_again, check_options
+from tests.in_memory import final_of, others_of, rows_of_play
 from tests.option_agents import SCORER
-from tests.question_agents import CHOICE, QUESTION, box, by_seed, final, others, play
+from tests.question_agents import CHOICE, QUESTION, box, by_seed
 
 
 @pytest.mark.parametrize("prompt", ["question", "critique"])
-def test_the_question_is_put_again_after_the_answer_without_its_reasoning(
-    tmp_path: Path, prompt: str
-) -> None:
+def test_the_question_is_put_again_after_the_answer_without_its_reasoning(prompt: str) -> None:
     seen: list[Request] = []
 
     def reply(request: Request) -> str:
         seen.append(request)
         return "<think>secret</think>" + box(5 - request.place.step)
 
-    arena = play(tmp_path / "a.duckdb", ask_again, reply, {"prompt": prompt})
+    rows = rows_of_play(ask_again, reply, {"prompt": prompt})
     [first], [question, mine, again] = (request.messages for request in seen)
     assert [each.role for each in (question, mine, again)] == ["user", "assistant", "user"]
     assert question == first
     assert mine.content == box(5)
     assert again.content.endswith(first.content)
     assert (again == first) == (prompt == "question")
-    assert others(arena) == [("solver", 0, "5", False)]
-    assert final(arena) == ("4", True, None)
+    assert others_of(rows) == [("solver", 0, "5", False)]
+    assert final_of(rows) == ("4", True, None)
 
 
-def test_each_of_several_samples_gets_a_second_answer_and_those_are_voted_on(
-    tmp_path: Path,
-) -> None:
+def test_each_of_several_samples_gets_a_second_answer_and_those_are_voted_on() -> None:
     def reply(request: Request) -> str:
         return box(4 if request.place.step and request.place.seat != "path1" else 5)
 
-    arena = play(tmp_path / "a.duckdb", ask_again, reply, {"samples": 3})
-    assert final(arena) == ("4", True, pytest.approx(2 / 3))
-    assert [row[1:3] for row in others(arena)] == [(0, "5")] * 3 + [(1, "4"), (1, "5"), (1, "4")]
+    rows = rows_of_play(ask_again, reply, {"samples": 3})
+    assert final_of(rows) == ("4", True, pytest.approx(2 / 3))
+    assert [row[1:3] for row in others_of(rows)] == [(0, "5")] * 3 + [(1, "4"), (1, "5"), (1, "4")]
 
 
-def test_options_are_scored_first_and_after_each_first_answer(tmp_path: Path) -> None:
-    arena = play(tmp_path / "a.duckdb", ask_again, SCORER, {"form": "options"}, CHOICE)
-    assert len(arena.sql("from calls")) == 1 + 3
-    rows = arena.sql("select seat, value from measures where name = 'probability of B'").rows
-    assert dict(rows) == {"solver": 0.25, "afterA": 0.2, "afterB": 1.0, "afterC": 0.5}
+def test_options_are_scored_first_and_after_each_first_answer() -> None:
+    rows = rows_of_play(ask_again, SCORER, {"form": "options"}, CHOICE)
+    assert len(rows.rows("call_ends")) == 1 + 3
+    found = {
+        row["seat"]: row["value"]
+        for row in rows.rows("measures")
+        if row["name"] == "probability of B"
+    }
+    assert found == {"solver": 0.25, "afterA": 0.2, "afterB": 1.0, "afterC": 0.5}
     # The likeliest first answer is A, and stays it.
-    assert others(arena) == [("solver", 0, "A", False)]
-    assert final(arena) == ("A", False, None)
+    assert others_of(rows) == [("solver", 0, "A", False)]
+    assert final_of(rows) == ("A", False, None)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -12,8 +11,9 @@ from arena.errors import ProtocolError
 from arena.types import Agent, Reply, Request, Seat, Subject
 from protocols import laws
 from protocols.option_probability import check_question, option_probability
+from tests.in_memory import final_of, others_of, rows_of_play
 from tests.option_agents import THOUGHT, score_around_thought, scorer
-from tests.question_agents import CHOICE, QUESTION, by_seed, final, others, play
+from tests.question_agents import CHOICE, QUESTION, by_seed
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from tests.question_agents import CHOICE, QUESTION, by_seed, final, others, play
     ],
 )
 def test_options_are_scored_at_once_and_in_the_place_of_the_answer_after_reasoning(
-    tmp_path: Path, scored: str, texts: tuple[str, ...], begun: str
+    scored: str, texts: tuple[str, ...], begun: str
 ) -> None:
     seen: list[Request] = []
 
@@ -32,26 +32,24 @@ def test_options_are_scored_at_once_and_in_the_place_of_the_answer_after_reasoni
         seen.append(request)
         return score_around_thought(request)
 
-    arena = play(
-        tmp_path / "a.duckdb", option_probability, scorer(script), {"scored": scored}, CHOICE
-    )
+    rows = rows_of_play(option_probability, scorer(script), {"scored": scored}, CHOICE)
     direct, reasoning, after = seen
     assert direct.sampling.choices == after.sampling.choices == texts
     assert reasoning.sampling.stop == ("\\boxed{",)
     assert [message.role for message in direct.messages] == ["user"]
     assert after.messages == (*reasoning.messages, replace(after.messages[-1], content=begun))
-    assert others(arena) == [("solver", 0, "C", False)]
-    assert final(arena) == ("B", True, 0.8)
+    assert others_of(rows) == [("solver", 0, "C", False)]
+    assert final_of(rows) == ("B", True, 0.8)
 
 
-def test_a_reasoning_that_was_cut_off_gives_no_second_answer(tmp_path: Path) -> None:
+def test_a_reasoning_that_was_cut_off_gives_no_second_answer() -> None:
     def script(request: Request) -> Reply:
         reply = score_around_thought(request)
         return reply if request.sampling.choices else replace(reply, finish_reason="length")
 
-    arena = play(tmp_path / "a.duckdb", option_probability, scorer(script), {}, CHOICE)
-    assert final(arena) == (None, None, None)
-    assert len(arena.sql("from turns")) == 2
+    rows = rows_of_play(option_probability, scorer(script), {}, CHOICE)
+    assert final_of(rows) == (None, None, None)
+    assert len(rows.rows("turns")) == 2
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from analysis.reports.assessments import Assessments
 from analysis.reports.blocks import Block, table
+from analysis.reports.critiques import CritiqueRow
 from analysis.reports.option_probabilities import OptionsRow, ReasoningRow
 from analysis.reports.tables.formatting import (
     decimal,
+    interval,
     is_defined,
     mean_with_interval,
     number_interval,
@@ -25,6 +27,8 @@ def assessment_blocks(found: Assessments) -> Iterator[Block]:
         yield options_block(found.options)
     if found.reasoning:
         yield reasoning_block(found.reasoning)
+    if found.critiques:
+        yield critiques_block(found.critiques)
 
 
 def with_limits(value: Interval, digits: int = 3) -> str:
@@ -72,4 +76,38 @@ def reasoning_block(rows: Sequence[ReasoningRow]) -> Block:
     ]
     headings = "arm, probability, items, n, before, after, points (95% interval), Wilcoxon p"
     title = "Probability of the chosen option before and after reasoning, percent"
+    return table(title, headings, cells, notes, text_columns=3)
+
+
+def percent_with_limits(share: Interval) -> str:
+    """Return a share with its interval, in percent."""
+    limits = interval(share, 0)
+    return percent(share.mean) if limits == "-" else f"{percent(share.mean)} ({limits})"
+
+
+def critiques_block(rows: Sequence[CritiqueRow]) -> Block:
+    """Return how often critics judge replies rightly."""
+    cells = [
+        (
+            row.arm,
+            row.speaker,
+            f"{row.critic} (self)" if row.own else row.critic,
+            row.judged,
+            percent_with_limits(row.accuracy),
+            *(percent(share.mean) for share in (row.of_right, row.of_convincing, row.of_all)),
+        )
+        for row in rows
+    ]
+    notes = [
+        "accuracy: the mean of the shares judged as they are of right replies and of convincing"
+        " wrong ones, those with the most frequent wrong answer; 50 is chance. all: as they come."
+    ]
+    notes += [
+        f"{row.arm}, {row.critic} of {row.speaker}: {pluralize(row.without, 'reply', 'replies')}"
+        " without a verdict or a known outcome, left out."
+        for row in rows
+        if row.without
+    ]
+    headings = "arm, replies of, critic, judged, accuracy (95%), right, convincing, all"
+    title = "Critiques: replies that were judged rightly, percent"
     return table(title, headings, cells, notes, text_columns=3)
