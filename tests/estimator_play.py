@@ -17,7 +17,9 @@ Result = TypeVar("Result")
 
 
 def asked(
-    agent: Agent, use: Callable[[Episode, Seat], Awaitable[Result]]
+    agent: Agent,
+    use: Callable[[Episode, Seat], Awaitable[Result]],
+    subject: Subject = QUESTION,
 ) -> tuple[Result, list[dict[str, object]]]:
     """What a function returns that asks an agent in the seat "helper", and the stored turns."""
     results: list[Result] = []
@@ -26,7 +28,7 @@ def asked(
         results.append(await use(episode, helper))
 
     journal = MemoryJournal()
-    (play,) = plays(Study("probe", [Arm("probe", probe, [{"helper": agent}])], [QUESTION]))
+    (play,) = plays(Study("probe", [Arm("probe", probe, [{"helper": agent}])], [subject]))
     run_blocking(lambda: play_in_memory(play, journal))
     (status,) = journal.rows("statuses")
     assert status["status"] == "done", status["error"]

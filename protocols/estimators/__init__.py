@@ -24,6 +24,7 @@ VOTES = ("protocols.estimators.sample_votes", "sample_votes")
 SETS = "protocols.estimators.semantic_sets"
 LIKENESS = "protocols.estimators.likeness"
 RELEVANCE = "protocols.estimators.relevance"
+CLAIMS = "protocols.estimators.claims"
 # Where each estimator is: its module and function.  A function may give several, in one pass.
 HOME: dict[str, tuple[str, str]] = {
     "critique": ("protocols.critique", "critique"),
@@ -83,6 +84,12 @@ HOME: dict[str, tuple[str, str]] = {
     "sentence_sar_reply_every": (RELEVANCE, "relevance_every"),
     "sar_every": (RELEVANCE, "relevance_every"),
     "sar_reply_every": (RELEVANCE, "relevance_every"),
+    "ccp": (CLAIMS, "ccp"),
+    "ccp_weakest": (CLAIMS, "ccp"),
+    "ccp_of_claims": (CLAIMS, "ccp_of_claims"),
+    "ccp_of_claims_weakest": (CLAIMS, "ccp_of_claims"),
+    "claim_probability_weakest": (CLAIMS, "claim_probabilities"),
+    "claim_logprob_weakest": (CLAIMS, "claim_probabilities"),
 }
 # As protocols they have the names of their functions, which stand in ids.
 FUNCTIONS = {function: module for module, function in HOME.values()}

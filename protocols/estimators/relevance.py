@@ -112,7 +112,7 @@ async def score_relevance(
         "temperature": temperature,
     }
     rows = sar_rows(names, logprobs, near, between, temperature)
-    return scores_of(samples, chosen, rows, details)
+    return scores_of(samples, chosen, rows, details, alone=names[:1])
 
 
 async def ask_without(

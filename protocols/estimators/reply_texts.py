@@ -6,7 +6,7 @@ Only public words and answers are compared: other models read them.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -83,12 +83,17 @@ def scores_of(
     chosen: Compared,
     rows: Iterable[Values],
     details: Mapping[str, object] | None = None,
+    own: Mapping[int, Mapping[str, object]] | None = None,
+    alone: Collection[str] = (),
 ) -> list[Score]:
     """Return the score of every reply by each estimator, estimator by estimator.
 
-    Of a reply that was not used its own reason is the status.
+    Of a reply that was not used its own reason is the status.  `details` are those of all, `own`
+    further ones of some replies, by their places.  `alone` names estimators that read the reply
+    alone, and none of its samples.
     """
     about = {"text": chosen.kind, **(details or {})}
+    further = own or {}
     scores = []
     for name, values in rows:
         reason = values if isinstance(values, str) else SCORED
@@ -102,8 +107,8 @@ def scores_of(
                     name,
                     value if isinstance(value, float) else None,
                     status=chosen.missing.get(place, reason),
-                    samples=max(1, len(chosen.used)),
-                    details=about,
+                    samples=1 if name in alone else max(1, len(chosen.used)),
+                    details={**about, **further.get(place, {})},
                 )
             )
     return scores
