@@ -177,6 +177,10 @@ def lineup_of(
 
 def label_of(function: Function) -> str:
     """Return the label of a function with its options, by which arms are told apart."""
-    options = ", ".join(f"{name}={value}" for name, value in sorted(function.options.items()))
+    # Of long options, such as examples, how many there are.
+    options = ", ".join(
+        f"{len(value)} {name}" if isinstance(value, list | tuple | Mapping) else f"{name}={value}"
+        for name, value in sorted(function.options.items())
+    )
     name = protocol_name(function.protocol)
     return f"{name} ({options})" if options else name

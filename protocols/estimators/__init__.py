@@ -22,6 +22,7 @@ STORED = "protocols.estimators.stored_numbers"
 TOKENS = ("protocols.estimators.token_numbers", "token_numbers")
 VOTES = ("protocols.estimators.sample_votes", "sample_votes")
 SETS = "protocols.estimators.semantic_sets"
+P_TRUE = "protocols.estimators.p_true"
 LIKENESS = "protocols.estimators.likeness"
 RELEVANCE = "protocols.estimators.relevance"
 CLAIMS = "protocols.estimators.claims"
@@ -48,6 +49,10 @@ HOME: dict[str, tuple[str, str]] = {
     "pair_rank": VOTES,
     "borda_self_certainty": VOTES,
     "distinct_answers": VOTES,
+    "p_true": (P_TRUE, "p_true"),
+    "p_true_own_samples": (P_TRUE, "p_true_own_samples"),
+    "p_true_empirical": (P_TRUE, "p_true_empirical"),
+    "self_probing": ("protocols.estimators.self_probing", "self_probing"),
     # One request to a model of entailment gives all of these; of a question, and of a reply.
     "semantic_entropy": (SETS, "semantic_sets"),
     "semantic_entropy_likelihood": (SETS, "semantic_sets"),

@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from arena.play.reading import as_reply, unfinished_reason
+from arena.play.reading import CUT_OFF, as_reply, unfinished_reason
 from arena.play.reasoning import matches, part_reasoning
 from arena.private import reveal
 from arena.types import READ, Reading, Reply, Turn
@@ -323,6 +323,22 @@ def true_or_false(reply: Reply | str) -> Reading:
         answer = None
     flags = () if answer else ("neither True nor False",)
     return Reading(public, answer=answer, flags=flags)
+
+
+def true_or_begun(reply: Reply | str) -> Reading:
+    """Read a reply of one token: "True" or "False", or a beginning of one of them.
+
+    Such a reply is always cut off; one that was filtered or refused says nothing.
+    """
+    reply = as_reply(reply)
+    public, words = said_in(reply)
+    begun = words.strip().lstrip("(*\"' ").partition("\n")[0].strip(".)*\"' ").casefold()
+    word = begun.partition(" ")[0]
+    fits = [each for each in ("True", "False") if word and each.casefold().startswith(word)]
+    # A finished reply is read whole, as "True" and nothing else.
+    whole = true_or_false(reply).answer
+    answer = whole or (fits[0] if fits and unfinished_reason(reply) == CUT_OFF else None)
+    return Reading(public, answer=answer, flags=() if answer else ("neither True nor False",))
 
 
 def _answer(
