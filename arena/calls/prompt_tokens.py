@@ -67,6 +67,10 @@ class PromptTokens:
     def __init__(self) -> None:
         self._ratios: dict[str, dict[str, float]] = {}
 
+    def knows(self, model: str) -> bool:
+        """Return whether a prompt of this model has taught anything."""
+        return model in self._ratios
+
     def _ratio(self, model: str, name: str) -> float:
         return self._ratios.get(model, {}).get(name, FIRST_RATIO.get(name, BOUND))
 

@@ -265,7 +265,7 @@ class RateLimiter:
         prompt_tokens: PromptTokens | None = None,
     ) -> None:
         # What was learned of prompts in earlier runs of the process, where it is given.
-        self._prompt_tokens = prompt_tokens or PromptTokens()
+        self.prompt_tokens = prompt_tokens or PromptTokens()
         self.slots = asyncio.Semaphore(in_flight)
         self._limits = dict(limits or {})
         self._limiters: dict[str, Limiter] = {}
@@ -273,6 +273,10 @@ class RateLimiter:
         self._in_flight: Counter[str] = Counter()
         # By model: how many replies stated their tokens, the sum, and the sum of squares.
         self._reply_tokens: dict[str, tuple[int, float, float]] = {}
+
+    def limits_tokens(self, model: str) -> bool:
+        """Return whether a limit of tokens holds for a model."""
+        return any(limiter.tokens for limiter in self.limiters(model))
 
     def limiters(self, model: str) -> tuple[Limiter, ...]:
         """Return the limiters of a model: its own, then its provider's.
@@ -390,7 +394,7 @@ class RateLimiter:
         self._reply_tokens[slot.model] = (count + 1, total + out, squares + out * out)
         if reply.tokens_in is not None:
             if slot.sizes:
-                self._prompt_tokens.learn(slot.model, slot.sizes, reply.tokens_in)
+                self.prompt_tokens.learn(slot.model, slot.sizes, reply.tokens_in)
             for window, entry in slot.entries:
                 window.correct(entry, reply.tokens_in + reply.tokens_out)
 
@@ -400,7 +404,7 @@ class RateLimiter:
         A reply without a limit is expected to be as long as the average reply of its model, and a
         standard deviation more.
         """
-        prompt = self._prompt_tokens.expect(slot.model, slot.sizes)
+        prompt = self.prompt_tokens.expect(slot.model, slot.sizes)
         if request.sampling.max_tokens is not None:
             return prompt + request.sampling.max_tokens
         count, total, squares = self._reply_tokens.get(slot.model, (0, 0.0, 0.0))

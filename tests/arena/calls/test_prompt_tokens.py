@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import time
@@ -13,9 +14,11 @@ from typing import Any
 import pytest
 
 from agents import agent
-from arena import Arena, Arm, Limit, Study, Subject
+from arena import Arena, Arm, Limit, Sampling, Study, Subject
 from arena.calls import rate_limits
 from arena.calls.prompt_tokens import PromptTokens, bytes_by_script
+from arena.calls.rate_limits import RateLimiter
+from arena.calls.stored_prompts import learn_from_store
 from arena.types import Message
 from tests.arena.calls.test_probes import speak
 from tests.fake_server import chat_server
@@ -68,6 +71,41 @@ def test_a_prompt_is_expected_too_long_at_first_and_soon_as_it_is(
     for text, size in zip(texts, sizes, strict=True):
         assert 0.95 <= tokens.expect("m", size) / count(text) <= 1.3
     assert tokens.expect("other", sizes[0]) >= count(texts[0])
+
+
+@pytest.mark.slow
+async def test_prompts_of_a_second_run_are_expected_as_the_first_ones_were_counted(
+    tmp_path: Path,
+) -> None:
+    def count(text: str) -> int:
+        # A tokenizer that knows Chinese well, at a third of the tokens of a cautious guess.
+        return len(text.encode()) // 5 + 5
+
+    def answer(body: dict[str, Any]) -> dict[str, Any]:
+        usage = {"prompt_tokens": count(body["messages"][-1]["content"]), "completion_tokens": 2}
+        choice = {"message": {"content": "words|70"}, "finish_reason": "stop"}
+        return {"model": "m", "choices": [choice], "usage": usage}
+
+    chinese = [Subject(prompt("Chinese", number)) for number in range(20)]
+    # The first call goes alone, and teaches nothing of the script of the others.
+    later = [Subject(prompt("English", 99)), *chinese[4:]]
+    tokens = PromptTokens()
+    async with chat_server(answer) as server:
+        short = agent(f"http/m@{server.url}", sampling=Sampling(max_tokens=10))
+        arm = Arm("a", speak, [{"speaker": short}])
+        await Arena(tmp_path / "a.duckdb").play(Study("s", [arm], chinese[:4]))
+        limiter = RateLimiter(1, {"http": Limit(tpm=1)}, tokens)
+        learn_from_store(limiter, tmp_path / "a.duckdb", ["http/m", "http/never asked"])
+        for subject in chinese:
+            expected = tokens.expect("http/m", bytes_by_script([Message("user", subject.text)]))
+            assert 0.95 <= expected / count(subject.text) <= 1.2
+        assert not tokens.knows("http/never asked")
+        # Room for these prompts, and for a quarter of them by a cautious guess: then the run would
+        # take a minute, the window of the limit.
+        limit = Limit(tpm=1.3 * sum(count(subject.text) + 10 for subject in later))
+        arena = Arena(tmp_path / "a.duckdb", limits={"http": limit})
+        async with asyncio.timeout(30):
+            assert (await arena.play(Study("t", [arm], later))).replies == 17
 
 
 @pytest.mark.slow
