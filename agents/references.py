@@ -36,8 +36,8 @@ FORMS = {
     "toy": "toy/sum (a tiny model that really adds three numbers, no download)",
     "sim": (
         "sim/<profile>, such as sim/overconfident (a simulated debater, no network), sim/judge (a"
-        " simulated judge), sim/solver (a simulated solver of questions) or sim/pairs (simulated"
-        " entailment and similarity)"
+        " simulated judge), sim/solver (a simulated solver of questions), sim/writer (who rewords"
+        " them) or sim/pairs (simulated entailment and similarity)"
     ),
 }
 # Settings of an agent that its reference may end in, and their fields in a sampling.
@@ -160,6 +160,10 @@ def model(reference: str) -> Model:
         from agents.simulated.pairs import simulated_pairs
 
         return simulated_pairs(rest)
+    if kind == "sim" and profile == "writer":
+        from agents.simulated.writer import simulated_writer
+
+        return simulated_writer(rest)
     if kind == "sim":
         from agents.simulated.debater import simulated_debater
 

@@ -47,20 +47,22 @@ def score(
     scorers: Mapping[str, Agent] | None = None,
     entailment: Agent | None = None,
     similarity: Agent | None = None,
+    writer: Agent | None = None,
 ) -> Stage:
     """Return the stage that scores the stored replies of a study by these estimators.
 
     `of` is the study, or its name.  An estimator is a name, or a name with options of its function;
     names that one function gives are played once.  `scorers` gives the agent that scores the
     replies of an agent, by the name of that one; without it each agent scores its own, which are
-    known if `of` is a study.  `entailment` and `similarity` are models of pairs of texts.  Raises
-    StudyError for an unknown estimator, or one whose seat nobody can take.
+    known if `of` is a study.  `entailment` and `similarity` are models of pairs of texts; `writer`
+    writes questions anew, by default the scorer does.  Raises StudyError for an unknown estimator,
+    or one whose seat nobody can take.
     """
     functions = functions_of(estimators)
     own = {} if isinstance(of, str) else {agent.name: agent for agent in agents_of(of)}
     # An agent that another scores needs none of its own.
     by_name = {**own, **(scorers or {})}
-    pairs = {"entailment": entailment, "similarity": similarity}
+    pairs = {"entailment": entailment, "similarity": similarity, "writer": writer}
     check_seats(functions, pairs, by_name)
     of_name = of if isinstance(of, str) else of.name
 
@@ -134,10 +136,10 @@ def check_seats(
                     f"the estimator {name} asks an agent, and of a study that is given by its name"
                     " none is known; give score(..., scorers={name of who answered: agent})"
                 )
-            if seat not in ("scorer", *PAIRS):
+            if seat not in ("scorer", "writer", *PAIRS):
                 raise StudyError(
                     f"the estimator {name} has a seat {seat!r}; the seats of an estimator are"
-                    " scorer, entailment and similarity"
+                    " scorer, writer, entailment and similarity"
                 )
 
 
@@ -171,7 +173,7 @@ def lineup_of(
     function: Function, pairs: Mapping[str, Agent | None], scorer: Agent | None
 ) -> Lineup:
     """Return who sits in the seats of a function."""
-    given = {**pairs, "scorer": scorer}
+    given = {**pairs, "scorer": scorer, "writer": pairs["writer"] or scorer}
     return {seat: agent for seat in function.seats if (agent := given[seat]) is not None}
 
 

@@ -125,6 +125,7 @@ RATED_BEFORE = re.compile(r"^\[private thoughts: Simulated thoughts, number", re
 JUDGE = "judge"
 SOLVER = "solver"
 PAIRS = "pairs"
+WRITER = "writer"
 EXAMPLE = "sim/overconfident or sim/even:bias=0.1:noise=0.05"
 
 
@@ -279,7 +280,7 @@ def parse_profile(profile: str, profiles: Mapping[str, P], bounds: Bounds) -> tu
     """
     name, *settings = profile.split(":")
     if name not in profiles:
-        names = list(dict.fromkeys((*profiles, JUDGE, SOLVER, PAIRS)))
+        names = list(dict.fromkeys((*profiles, JUDGE, SOLVER, PAIRS, WRITER)))
         near = difflib.get_close_matches(name, names, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise StudyError(

@@ -2,9 +2,9 @@
 
 An estimator is a protocol whose subject is `StoredSamples`, all stored replies of an agent to one
 question, and whose seats say what it needs: none (stored numbers alone, no call), `scorer` (a
-model, by default the one that answered), `entailment` or `similarity` (a model of pairs of texts).
-It returns a `Score` for every reply, also where its number is missing.  A new estimator takes a
-file and its rows here.
+model, by default the one that answered), `writer` (who rewrites questions, by default the scorer),
+`entailment` or `similarity` (a model of pairs of texts).  It returns a `Score` for every reply,
+also where its number is missing.  A new estimator takes a file and its rows here.
 """
 
 from __future__ import annotations
@@ -95,6 +95,8 @@ HOME: dict[str, tuple[str, str]] = {
     "ccp_of_claims_weakest": (CLAIMS, "ccp_of_claims"),
     "claim_probability_weakest": (CLAIMS, "claim_probabilities"),
     "claim_logprob_weakest": (CLAIMS, "claim_probabilities"),
+    "stability_under_paraphrase": ("protocols.estimators.paraphrase", "paraphrase"),
+    "sensitivity_to_meaning": ("protocols.estimators.paraphrase", "paraphrase"),
 }
 # As protocols they have the names of their functions, which stand in ids.
 FUNCTIONS = {function: module for module, function in HOME.values()}

@@ -33,7 +33,8 @@ class ReplyTokens:
     def logprobs(self) -> Array:
         """The log probabilities (n,) of the tokens, at most 0."""
         # Servers round, some to a bit above 0.
-        return np.minimum(0.0, np.array([choice.logprob for choice in self.choices]))
+        found: Array = np.minimum(0.0, np.array([choice.logprob for choice in self.choices]))
+        return found
 
     def spelling(self, index: int) -> str:
         """Return the characters of a token within the text."""
