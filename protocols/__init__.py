@@ -28,6 +28,7 @@ HOME = {
     "best_of_n": "protocols.best_of_n",
     "confidence_elicitation": "protocols.confidence",
     "debate": "protocols.debate",
+    "explain": "protocols.listener",
     "judging": "protocols.judging",
     "leap": "protocols.leap",
     "leap_segmented": "protocols.leap_segmented",

@@ -21,11 +21,13 @@ from arena.play.prompt import (
     Piece,
     Prompt,
     ShownTurn,
+    Voice,
     build_messages,
     messages_of,
     prompt_pieces,
 )
 from arena.private import reveal
+from arena.studies.branches import Branch
 from arena.types import Agent, Reading, Sampling, Seat, Subject, Turn
 
 TurnKey = tuple[str, str, int]
@@ -49,6 +51,7 @@ class Disclosure:
     ) -> None:
         self.leak: LeakError | None = None
         self._episode = episode
+        self._subject = subject
         self._run = run
         self._agents = dict(lineup)
         self._turns = {key_of(turn): turn for turn in turns_of(subject)}
@@ -77,11 +80,12 @@ class Disclosure:
         Raises LeakError, or ProtocolError for an image that is none of the subject's.
         """
         try:
-            messages = messages_of(prompt, seat.name, self._episode)
+            also = self._also(seat)
+            messages = messages_of(prompt, seat.name, self._episode, also)
             shown = [(role, [*map(self._recorded, pieces)]) for role, pieces in messages]
             begun = [*map(self._recorded, prompt_pieces(prefill))]
             is_chat = isinstance(prompt, Chat)
-            built = build_messages(shown, seat, self._episode, begun, is_chat=is_chat)
+            built = build_messages(shown, seat, self._episode, begun, is_chat=is_chat, also=also)
             for part in (built.parts, built.prefill):
                 self._check_words(seat, [piece.text for piece in part if piece.text is not None])
             self._check_words(seat, [seat.agent.system])
@@ -94,6 +98,13 @@ class Disclosure:
             self.leak = self.leak or error
             raise
         return built
+
+    def _also(self, seat: Seat) -> tuple[Voice, ...]:
+        """Return the seat of the parent episode as which a seat of this one goes on, if any."""
+        if not isinstance(self._subject, Branch):
+            return ()
+        name = self._subject.seat_in_parent(seat.name)
+        return () if name is None else ((self._subject.parent, name),)
 
     def _recorded(self, shown: Piece) -> Piece:
         """Return a shown turn with the words of the record, whatever its object says by now."""

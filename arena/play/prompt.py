@@ -13,7 +13,7 @@ generated, for its author alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
@@ -42,6 +42,8 @@ class ShownTurn:
 Prompt = str | Turn | ShownTurn | Image | Sequence["Prompt"]
 Piece = str | ShownTurn | Image
 ChatRole = Literal["user", "assistant"]
+# Who speaks: an episode and a seat in it.
+Voice = tuple[str, str]
 ChatMessage = tuple[ChatRole, list[Piece]]
 
 
@@ -159,16 +161,19 @@ def prompt_pieces(prompt: Prompt) -> list[Piece]:
     return pieces
 
 
-def messages_of(prompt: Prompt | Chat, reader: str, episode: str) -> list[ChatMessage]:
+def messages_of(
+    prompt: Prompt | Chat, reader: str, episode: str, also: Collection[Voice] = ()
+) -> list[ChatMessage]:
     """Return a prompt as messages, each a role and its pieces; roles alternate.
 
-    Raises ProtocolError for a chat that does not begin and end with a message of the user.
+    `also` are seats of other episodes in which the reader has spoken, as in `check_face`.  Raises
+    ProtocolError for a chat that does not begin and end with a message of the user.
     """
     if not isinstance(prompt, Chat):
         return [("user", prompt_pieces(prompt))]
     messages: list[ChatMessage] = []
     for item in prompt.items:
-        role: ChatRole = "assistant" if is_own(item, reader, episode) else "user"
+        role: ChatRole = "assistant" if is_own(item, reader, episode, also) else "user"
         pieces = prompt_pieces(item.parts if isinstance(item, Spoken) else item)
         if all(piece == "" for piece in pieces):
             continue
@@ -186,11 +191,11 @@ def messages_of(prompt: Prompt | Chat, reader: str, episode: str) -> list[ChatMe
     return messages
 
 
-def is_own(item: Prompt | Spoken, reader: str, episode: str) -> bool:
+def is_own(item: Prompt | Spoken, reader: str, episode: str, also: Collection[Voice] = ()) -> bool:
     """Return whether an item of a chat is a message of the assistant."""
     turn = item.turn if isinstance(item, ShownTurn) else item
     if isinstance(turn, Turn):
-        return turn.seat == reader and turn.episode == episode
+        return is_voice_of(turn, reader, episode, also)
     return isinstance(item, Spoken)
 
 
@@ -201,11 +206,19 @@ def chat_of(pieces: Sequence[Piece], roles: Sequence[str]) -> Chat:
     return Chat(tuple(Spoken(group) if role == "assistant" else group for role, group in groups))
 
 
-def check_face(shown: ShownTurn, reader: str, episode: str) -> None:
-    """Raise LeakError if `reader` (a seat's name in `episode`) must not see this face."""
-    turn = shown.turn
+def is_voice_of(turn: Turn, reader: str, episode: str, also: Collection[Voice]) -> bool:
+    """Return whether a turn was spoken by `reader`, a seat's name in `episode`."""
     # A seat of the same name in another episode, such as a debate that is judged, is another.
-    mine = turn.seat == reader and turn.episode == episode
+    return (turn.episode, turn.seat) in {(episode, reader), *also}
+
+
+def check_face(shown: ShownTurn, reader: str, episode: str, also: Collection[Voice] = ()) -> None:
+    """Raise LeakError if `reader` (a seat's name in `episode`) must not see this face.
+
+    `also` are (episode, seat) in which the reader has spoken too: an aside goes on from there.
+    """
+    turn = shown.turn
+    mine = is_voice_of(turn, reader, episode, also)
     if shown.face in ("own", "notes", "verbatim") and not mine:
         raise LeakError(
             f"the private face of {turn!r} was about to be shown to {reader};"
@@ -241,7 +254,11 @@ class BuiltPrompt:
 
 
 def build_prompt(
-    prompt: Prompt | Chat, seat: Seat, episode: str, prefill: Prompt = ()
+    prompt: Prompt | Chat,
+    seat: Seat,
+    episode: str,
+    prefill: Prompt = (),
+    also: Collection[Voice] = (),
 ) -> BuiltPrompt:
     """Return the messages for a seat's model.
 
@@ -261,6 +278,7 @@ def build_messages(
     prefill: Sequence[Piece],
     *,
     is_chat: bool,
+    also: Collection[Voice] = (),
 ) -> BuiltPrompt:
     """Return a prompt from its messages, as `build_prompt` does."""
     built = [Message("system", seat.agent.system)] if seat.agent.system else []
@@ -271,7 +289,7 @@ def build_messages(
     for role, pieces in messages:
         own = is_chat and role == "assistant"
         message, message_parts, message_spans, lengths = compose_message(
-            pieces, seat, episode, len(built), role=role, verbatim=own
+            pieces, seat, episode, len(built), role=role, verbatim=own, also=also
         )
         ends += [(len(built), length) for length in lengths]
         built.append(message)
@@ -306,6 +324,7 @@ def compose_message(
     *,
     role: ChatRole = "user",
     verbatim: bool = False,
+    also: Collection[Voice] = (),
 ) -> tuple[Message, tuple[PromptPart, ...], tuple[GeneratedSpan, ...], list[int]]:
     """Return (message, parts, generated spans, ends) of the message with the index `number`.
 
@@ -330,7 +349,7 @@ def compose_message(
             text = piece
             parts.append(PromptPart(text=piece))
         else:
-            check_face(piece, seat.name, episode)
+            check_face(piece, seat.name, episode, also)
             if piece.face == "verbatim" and not verbatim:
                 raise TypeError(
                     "verbatim(turn) goes into a prefill, or alone into a chat;"

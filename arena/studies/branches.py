@@ -21,6 +21,14 @@ class Branch(Subject):
     parent_step: int = 0
     change: Mapping[str, object] | None = field(default=None, hash=False)
 
+    def seat_in_parent(self, seat: str) -> str | None:
+        """Return the seat of the parent as which a seat of this episode goes on; None: as none.
+
+        Whoever goes on may be shown the private faces of its own turns there, and has the agent
+        that sat there.
+        """
+        return seat
+
 
 def parent_row(subject: Subject) -> dict[str, object]:
     """Return what the table `plays` keeps of the turn on which a subject hangs; else nothing."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, cast
@@ -80,13 +80,18 @@ class RebuiltRequest:
 
 
 def rebuild_request(
-    ask: Ask, turn: Row, seat: Row | None, settings: Sequence[str | None]
+    ask: Ask,
+    turn: Row,
+    seat: Row | None,
+    settings: Sequence[str | None],
+    also: Collection[tuple[str, str]] = (),
 ) -> RebuiltRequest:
     """Rebuild the request that a turn answered.
 
-    `seat` is the turn's row of seats; `settings` are those that its attempts were sent with, as
-    JSON.  Raises StudyError with the reason if the words cannot be rebuilt: the prompt was not
-    published, or a turn that it shows is not in the store.
+    `seat` is the turn's row of seats, `also` are (episode, seat) as which it went on; `settings`
+    are those that its attempts were sent with, as JSON.  Raises StudyError with the reason if the
+    words cannot be rebuilt: the prompt was not published, or a turn that it shows is not in the
+    store.
     """
     if turn["prompt"] is None or seat is None:
         raise StudyError("not published: the source of this record has no prompts")
@@ -100,7 +105,7 @@ def rebuild_request(
     reader = Seat(turn["seat"], Agent(seat["agent"], cast(Model, None), seat["system"] or ""))
     shown: Prompt | Chat = chat_of(prompt, roles) if turn["roles"] else prompt
     try:
-        built = build_prompt(shown, reader, turn["episode"], prefill)
+        built = build_prompt(shown, reader, turn["episode"], prefill, also)
     except LeakError as error:
         raise StudyError(
             "the stored prompt shows words that this seat may not see, so it is not rebuilt:"

@@ -119,7 +119,7 @@ def call(site: Site, name: str, query: Query) -> Page:
         request: RebuiltRequest | None = None
         why_not = "not known: no reply is stored, and the prompt is stored with the reply"
         if turn:
-            request, why_not = request_or_reason(ask, turn, seated, attempts)
+            request, why_not = request_or_reason(ask, turn, seated, attempts, play)
         if request and not site.private and play["protocol"] == LABELLING:
             request, why_not = None, "not shown: it holds private thoughts of the debate"
         if request and not site.private:
@@ -167,7 +167,7 @@ def text(site: Site, name: str, query: Query) -> Document:
     if column not in (*COLUMNS, "prompt"):
         raise StudyError(f"what must be one of {', '.join(COLUMNS)}, prompt; found {column[:80]!r}")
     with site.store(()) as ask:
-        turn, _, attempts = find_step(ask, name, seat, step)
+        turn, play, attempts = find_step(ask, name, seat, step)
         if turn is None:
             raise StudyError(f"step {step} of {seat} has no reply in {site.db.name}")
         words: str | None = None
@@ -175,7 +175,7 @@ def text(site: Site, name: str, query: Query) -> Document:
             words = turn[column]
         else:
             seated = next(iter(ask(SEAT, [name, seat])), None)
-            request, why_not = request_or_reason(ask, turn, seated, attempts)
+            request, why_not = request_or_reason(ask, turn, seated, attempts, play)
             words = messages_as_text(request.messages) if request else why_not
     if words is None:
         raise StudyError(f"step {step} of {seat} has no {column}")
@@ -211,13 +211,15 @@ def find_step(ask: Ask, episode: str, seat: str, step: int) -> tuple[Row | None,
 
 
 def request_or_reason(
-    ask: Ask, turn: Row, seated: Row | None, attempts: Sequence[Row]
+    ask: Ask, turn: Row, seated: Row | None, attempts: Sequence[Row], play: Row
 ) -> tuple[RebuiltRequest | None, str]:
     """Return (the request, ""), or (None, the reason why it cannot be shown)."""
+    # An aside goes on as the seat it asks, and a seat of a fork as that of its name.
+    also = {(play["parent"], play["parent_seat"]), (play["parent"], turn["seat"])}
     # A re-ask is another request: its settings do not belong to this prompt.
     first_asks = [attempt["sent"] for attempt in attempts if attempt["ask"] == 0]
     try:
-        return rebuild_request(ask, turn, seated, list(dict.fromkeys(first_asks))), ""
+        return rebuild_request(ask, turn, seated, list(dict.fromkeys(first_asks)), also), ""
     except StudyError as error:
         return None, str(error)
 
