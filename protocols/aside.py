@@ -21,9 +21,8 @@ from typing import Literal
 from arena.errors import StoreError, StudyError
 from arena.play.episode import Episode
 from arena.play.reading import Reader, read_as_public
-from arena.studies.lineups import agents_in
 from arena.studies.study import Arm, Study
-from arena.tournaments.stages import Rename, Stage, count_episodes, rename_stage
+from arena.tournaments.stages import Rename, Stage, agents_of, count_episodes, rename_stage
 from arena.tournaments.stored_moments import SPEAKER, StoredMoment, stored_moments
 from arena.types import Agent, Reading, Reply, Seat
 from protocols.parsing.confidence import confidence_only
@@ -122,7 +121,8 @@ def aside(
         raise StudyError("an aside asks a question; give its words, or 'winning' or 'right'")
     of = study if isinstance(study, str) else study.name
     own_name = name or f"{of} asides"
-    known = {agent.name: agent for agent in [*agents_of(study), *agents]}
+    own_agents = () if isinstance(study, str) else agents_of(study)
+    known = {agent.name: agent for agent in [*own_agents, *agents]}
     options: dict[str, object] = {"ask": words, "read": read or how}
     chosen = [at] if isinstance(at, str | int) else at
 
@@ -160,15 +160,6 @@ def aside(
         )
 
     return Stage(own_name, write, count, tuple(known.values()), rename)
-
-
-def agents_of(study: Study | Stage | str) -> list[Agent]:
-    """Return the agents of a study, as far as it is known before it is played."""
-    if isinstance(study, str):
-        return []
-    if isinstance(study, Stage):
-        return list(study.agents)
-    return [agent for arm in study.arms for lineup in arm.lineups for agent in agents_in(lineup)]
 
 
 def check_agent(moment: StoredMoment, known: Mapping[str, Agent]) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from arena.errors import StoreError, StudyError
 from arena.studies.lineups import Lineup, agents_in, seats_of
 from arena.studies.study import Arm, Protocol, Study, protocol_name, subjects_of
-from arena.tournaments.stages import Stage, count_episodes
+from arena.tournaments.stages import Rename, Stage, agents_of, count_episodes, rename_stage
 from arena.tournaments.stored_replies import StoredSamples, stored_samples
 from arena.types import Agent
 from protocols.estimators import estimator
@@ -79,9 +79,22 @@ def score(
         except (StudyError, StoreError):
             return count_planned(of, functions)
 
+    def rename(new_name: Rename) -> Stage:
+        """Return the same scoring under another name, of a study that may have another too."""
+        renamed = new_name(of) if isinstance(of, str) else rename_stage(of, new_name)
+        return score(
+            new_name(name),
+            renamed,
+            estimators,
+            scorers=scorers,
+            entailment=entailment,
+            similarity=similarity,
+            writer=writer,
+        )
+
     seated = [agent for agent in pairs.values() if agent is not None]
     speakers = [*by_name.values()] if any("scorer" in each.seats for each in functions) else []
-    return Stage(name, write, expected, (*speakers, *seated))
+    return Stage(name, write, expected, (*speakers, *seated), rename)
 
 
 def count_planned(of: Study | Stage | str, functions: Sequence[Function]) -> int:
@@ -110,13 +123,6 @@ def functions_of(estimators: Sequence[Wanted]) -> list[Function]:
         if function not in functions:
             functions.append(function)
     return functions
-
-
-def agents_of(study: Study | Stage) -> list[Agent]:
-    """Return the agents of a study, or of one to come."""
-    if isinstance(study, Stage):
-        return list(study.agents)
-    return [agent for arm in study.arms for lineup in arm.lineups for agent in agents_in(lineup)]
 
 
 def check_seats(

@@ -184,14 +184,16 @@ def arena_for_study(arena: Arena, stages: Stages, study: Study) -> Arena:
     return own
 
 
+def agents_of(stage: Study | Stage) -> Sequence[Agent]:
+    """Return the agents of a study, or of one to come, each as often as it sits somewhere."""
+    if isinstance(stage, Stage):
+        return stage.agents
+    return [agent for arm in stage.arms for lineup in arm.lineups for agent in agents_in(lineup)]
+
+
 def model_and_provider_names(stage: Study | Stage) -> set[str]:
     """Return the models of a stage and their providers: the names that may have limits."""
-    agents = (
-        stage.agents
-        if isinstance(stage, Stage)
-        else [agent for arm in stage.arms for lineup in arm.lineups for agent in agents_in(lineup)]
-    )
-    models = {agent.model.name for agent in agents}
+    models = {agent.model.name for agent in agents_of(stage)}
     return models | {model.partition("/")[0] for model in models}
 
 
