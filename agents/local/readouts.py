@@ -1,8 +1,9 @@
 """Read a given reply with a local model, and measure it: nothing is generated.
 
 One forward pass over the prompt and the reply gives the log probability of every token, entropy and
-self-certainty, and numbers from the last hidden state of the prompt.  Logits exist for a stretch of
-tokens at a time, states until the reply is measured.
+self-certainty; numbers from the last hidden state of the prompt; and, while it runs, what UQAC
+needs of the attention (attention_chain.py).  Logits exist for a stretch of tokens at a time, states
+until the reply is measured, and weights of attention within a layer.
 
 A reply that this model generated is read as the tokens that it was, with the one that ended it, so
 that its numbers are those that were measured while it was spoken.  Other words are tokenized here;
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from transformers import PreTrainedModel
 from transformers.utils import ModelOutput
 
+from agents.local.attention_chain import Watcher, is_stop_word, measure_chain, watched
 from agents.local.loading import LoadedModel
 from agents.local.measures import measure, reply_measures
 from agents.local.passes import last_states, logits_of
@@ -131,6 +133,9 @@ def given_reply(name: str, chat: ChatTokenizer, request: Request) -> GivenReply:
     prompt, begun = chat.parts(request, name)
     readouts = parts_of(request)
     places = {place for place in readouts.values() if place is not None}
+    if "attention_chain" in readouts and not places:
+        why = f"{name} was not told which characters of the reply are its answer; write"
+        raise RefusedError(f"{why} readouts=('attention_chain@120:125',)", sent=False)
     if len(places) > 1:
         why = f"{name} was asked about two answers in one reply: {sorted(places)}; ask twice"
         raise RefusedError(why, sent=False)
@@ -158,11 +163,20 @@ def measured_reply(
     """Run the passes, on the device thread, and return what was read."""
     readouts = parts_of(request)
     ids = torch.tensor(given.ids, device=model.device)
-    output = last_states(model, ids[None])
-    states = output[0][0]
     text: dict[str, object] = {}
     measures: dict[str, float] = {}
     choices = None
+    output: ModelOutput | None = None
+    if "attention_chain" in readouts:
+        try:
+            output, found = read_chain(model, chat, given)
+            measures |= found
+        except (TypeError, ValueError, AttributeError) as error:
+            reason = str(error).partition("\n")[0]
+            text["attention_chain"] = {"status": f"no attention: {reason}"}
+    if output is None:
+        output = last_states(model, ids[None])
+    states = output[0][0]
     if given.reply:
         measures["read_tokens"] = float(len(given.reply))
         measures["read_stored_share"] = given.stored / len(given.reply)
@@ -184,6 +198,25 @@ def measured_reply(
         tokens_prefilled=len(ids),
         decode_steps=0,
     )
+
+
+def read_chain(
+    model: PreTrainedModel, chat: ChatTokenizer, given: GivenReply
+) -> tuple[ModelOutput, dict[str, float]]:
+    """Return the output of a pass over a reply, and what it measures of UQAC.
+
+    Raises TypeError, ValueError or AttributeError if the attention of the model cannot be read.
+    """
+    assert given.answer is not None
+    start = len(given.prompt)
+    words = (is_stop_word(chat.decode([token])) for token in given.reply)
+    # Tokens of the prompt stand in no chain.
+    open = torch.tensor([*(False for _ in given.prompt), *(not word for word in words)])
+    first, last = (start + place for place in given.answer)
+    watcher = Watcher(start, last - 1, open.to(model.device), last - first)
+    with watched(model, watcher):
+        output = last_states(model, torch.tensor([given.ids], device=model.device))
+    return output, measure_chain(model, given.ids, output, watcher, (first, last))
 
 
 def read_tokens(
