@@ -113,7 +113,6 @@ def model(reference: str) -> Model:
             f" agents.agent({where.partition('@')[0]!r}, sampling=...)"
         )
     kind, _, rest = reference.partition("/")
-    profile = rest.partition(":")[0]
     plugin = find_plugin(MODELS, kind, ours=is_ours(kind))
     if plugin is not None:
         return model_of_plugin(plugin, rest)
@@ -148,27 +147,33 @@ def model(reference: str) -> Model:
         from agents.local.model import toy_model
 
         return toy_model(rest)
-    if kind == "sim" and profile == "judge":
+    if kind == "sim":
+        return simulated_model(rest)
+    raise unknown_reference_error(reference)
+
+
+def simulated_model(rest: str) -> Model:
+    """Return the simulated model of a reference's part after the slash."""
+    profile = rest.partition(":")[0]
+    if profile == "judge":
         from agents.simulated.judge import simulated_judge
 
         return simulated_judge(rest)
-    if kind == "sim" and profile == "solver":
+    if profile == "solver":
         from agents.simulated.solver import simulated_solver
 
         return simulated_solver(rest)
-    if kind == "sim" and profile == "pairs":
+    if profile == "pairs":
         from agents.simulated.pairs import simulated_pairs
 
         return simulated_pairs(rest)
-    if kind == "sim" and profile == "writer":
+    if profile == "writer":
         from agents.simulated.writer import simulated_writer
 
         return simulated_writer(rest)
-    if kind == "sim":
-        from agents.simulated.debater import simulated_debater
+    from agents.simulated.debater import simulated_debater
 
-        return simulated_debater(rest)
-    raise unknown_reference_error(reference)
+    return simulated_debater(rest)
 
 
 def split_settings(reference: str) -> tuple[str, dict[str, Any]]:
