@@ -9,13 +9,14 @@ packages add providers by entry point (arena/plugins.py).
 from __future__ import annotations
 
 import difflib
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from agents.providers.sampling import ProviderModel, out_of_range
 from arena.errors import StudyError
 from arena.plugins import MODELS, Plugin, find_plugin, plugins
-from arena.types import Agent, Model, Sampling
+from arena.types import Agent, BaseModel, Model, Sampling
 
 FORMS = {
     "openai": "openai/<model>, such as openai/gpt-4o-mini",
@@ -244,8 +245,7 @@ def agent(
         speaker.drop_unsupported = drop_unsupported
     if why is None and drop_unsupported:
         asked, sampling = sampling, speaker.supported_sampling(sampling)
-        if isinstance(speaker, ProviderModel):
-            speaker.left_out = speaker.unsupported_settings(asked) or None
+        note_left_out(speaker, asked, sampling)
     why = why or speaker.unsupported_reason(sampling)
     if why is not None:
         raise StudyError(f"{speaker.name} does not support this sampling: {why}")
@@ -257,3 +257,18 @@ def agent(
     )
     usual = f"{speaker.name}?{query}" if query else speaker.name
     return Agent(usual if name is None else name, speaker, system, sampling)
+
+
+def note_left_out(speaker: Model, asked: Sampling, kept: Sampling) -> None:
+    """Note on a model which settings of those asked for it is not sent, and why."""
+    if isinstance(speaker, ProviderModel):
+        reasons = speaker.unsupported_settings(asked)
+    else:
+        # A model of another package says in its own words what it does not support, if at all.
+        why = speaker.unsupported_reason(asked) or f"{speaker.name} does not support it"
+        names = Sampling.__dataclass_fields__
+        reasons = {name: why for name in names if getattr(asked, name) != getattr(kept, name)}
+    if isinstance(speaker, BaseModel):
+        # One that cannot be changed says nothing.
+        with suppress(AttributeError):
+            speaker.left_out = reasons or None

@@ -37,6 +37,42 @@ def media_type_of(data: bytes) -> str | None:
     return next(found, None)
 
 
+def is_whole(data: bytes) -> bool:
+    """Return whether an image has its end, as far as its blocks tell: a cut file has none."""
+    kind = media_type_of(data)
+    if kind == "image/png":
+        return has_chunk(data, b"IHDR") and has_chunk(data, b"IEND")
+    if kind == "image/jpeg":
+        return data.rfind(b"\xff\xd9") > start_of_scan(data) > 0
+    if kind == "image/webp":
+        return len(data) >= 20 and len(data) >= 8 + int.from_bytes(data[4:8], "little")
+    return len(data) > 13 and data.rstrip(b"\0\r\n ").endswith(b";")
+
+
+def start_of_scan(data: bytes) -> int:
+    """Return where the picture of a JPEG begins, behind its segments; 0 if it is cut before."""
+    # Segment by segment: one may hold a small picture, with an end of its own.
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        if data[at + 1] == 0xDA:
+            return at
+        # Any number of bytes 0xFF may stand before a marker.
+        is_fill = data[at + 1] == 0xFF
+        at += 1 if is_fill else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return 0
+
+
+def has_chunk(data: bytes, name: bytes) -> bool:
+    """Return whether a PNG has a whole chunk of this name."""
+    at = 8
+    while at + 12 <= len(data):
+        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
+        if data[at + 4 : at + 8] == name:
+            return end <= len(data)
+        at = end
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Image:
     """An image: PNG, JPEG, WebP or GIF, of at most MOST_BYTES.
@@ -87,12 +123,12 @@ class PlacedImage:
 def read_image(source: Image | bytes | str | PathLike[str]) -> Image:
     """Return an image from the path of a file, or from its bytes.
 
-    Raises StudyError if there is no such file, or if it is no image that models take.
+    Raises StudyError if there is no such file, or if it is no whole image that models take.
     """
     if isinstance(source, Image):
         return source
     if isinstance(source, bytes | bytearray | memoryview):
-        return Image(bytes(source))
+        return whole_image(Image(bytes(source)))
     if not isinstance(source, str | PathLike):
         raise StudyError(f"an image is {IMAGE_SOURCES}, not {source!r:.60}")
     path = Path(fspath(source)).expanduser()
@@ -109,7 +145,18 @@ def read_image(source: Image | bytes | str | PathLike[str]) -> Image:
             f"{path} has {size / 1e6:.1f} MB, and providers take at most {MOST_BYTES / 1e6:.1f} MB"
             " an image; save it smaller"
         )
-    return Image(data, str(path))
+    return whole_image(Image(data, str(path)))
+
+
+def whole_image(image: Image) -> Image:
+    """Return an image; raise StudyError if a part of it is missing."""
+    # Not where an image is made: what a store holds can be read whatever it is.
+    if not is_whole(image.data):
+        raise StudyError(
+            f"{image.name} begins as {image.media_type} and has no end"
+            f" ({len(image.data):,} bytes): the file was cut; save or download it once more"
+        )
+    return image
 
 
 def read_images(sources: Iterable[Image | bytes | str | PathLike[str]]) -> tuple[Image, ...]:

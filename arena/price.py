@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from arena.errors import StudyError
 from arena.former_names import former_fields
+
+# The rates of a price, of which the first two are always known.
+RATES = (
+    *("tokens_in", "tokens_out", "tokens_cached", "tokens_reasoning"),
+    *("tokens_cache_written", "tokens_cache_written_long"),
+)
 
 
 @former_fields({"longer": "long_prompt_price"})
@@ -33,6 +40,22 @@ class Price:
     tokens_cache_written: float | None = None
     tokens_cache_written_long: float | None = None
     batch_price: Price | None = None
+
+    def __post_init__(self) -> None:
+        for name in RATES:
+            rate = getattr(self, name)
+            number = isinstance(rate, int | float) and 0 <= rate < float("inf")
+            if not number and (rate is not None or name in RATES[:2]):
+                raise StudyError(
+                    f"a price is a number of dollars for a million tokens, 0 or more; found"
+                    f" {name}={rate!r:.40}"
+                )
+        longest = self.longest_reply
+        if longest is not None and not (isinstance(longest, int) and longest > 0):
+            raise StudyError(
+                f"the longest reply is a number of tokens above 0, found {longest!r:.40}; leave it"
+                " out where it is not known"
+            )
 
 
 @dataclass(frozen=True, slots=True)

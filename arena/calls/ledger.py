@@ -35,7 +35,7 @@ from arena.errors import (
 from arena.store.journal import line
 from arena.store.replay import CachedReply
 from arena.text import utc_now, writable
-from arena.types import Model, Price, Reply, Request
+from arena.types import BaseModel, Model, Price, Reply, Request
 
 # Fields of a reply that stand in the ledger as columns of the same name.
 REPLY_COLUMNS = (
@@ -228,6 +228,8 @@ class LedgerEntry:
         A process that dies before the end leaves this line, with the worst case as its cost.
         """
         settings = self.model.request_settings(self.request)
+        if isinstance(self.model, BaseModel) and self.model.left_out:
+            settings = {"left_out": list(self.model.left_out), **(settings or {})}
         self.row = attempt_key(self.run, self.request, self.number)
         if settings is not None:
             self.row["sent"] = settings

@@ -13,16 +13,12 @@ from typing import Any
 
 from arena.errors import StudyError
 from arena.images import MOST_TOKENS_OF_AN_IMAGE
+from arena.price import RATES
 from arena.sampling import beside_messages
 from arena.types import Message, Model, Price, Reply, Request
 
 # Tokens that a provider's template may put around each message and before the reply.
 TOKENS_AROUND_A_MESSAGE = 16
-# The rates of a price.
-RATES = (
-    *("tokens_in", "tokens_out", "tokens_cached", "tokens_reasoning"),
-    *("tokens_cache_written", "tokens_cache_written_long"),
-)
 EXAMPLE = "http/llama-3.1-8b=0.20,0.60"
 
 

@@ -291,11 +291,8 @@ class Arena:
             stats.servings = load_earlier(self.path, study.name)
             stats.expected = await quick_forecast(self, todo, state, prefixes)
         if self.budget_usd is not None:
-            prices = {
-                name: price
-                for name, model in models.items()
-                if (price := price_of(model, self.prices))
-            }
+            priced = {name: price_of(model, self.prices) for name, model in models.items()}
+            prices = {name: price for name, price in priced.items() if price is not None}
             # Calls that an earlier run made without a price count with the price of today.
             earlier = load_spending(self.path, study.name, prices)
             stats.budget = Budget(self.budget_usd, earlier.usd + self.spent_in_other_stages_usd)

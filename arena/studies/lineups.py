@@ -14,7 +14,8 @@ from functools import lru_cache
 from typing import TypeGuard
 
 from arena.errors import StudyError
-from arena.types import Agent
+from arena.text import join_words
+from arena.types import Agent, BaseModel
 
 Lineup = Mapping[str, Agent | Sequence[Agent]]
 # Every agent by the name of its own seat.
@@ -127,3 +128,21 @@ def map_agents(lineup: Lineup, change: Callable[[Agent], Agent]) -> Lineup:
         seat: change(given) if isinstance(given, Agent) else [change(agent) for agent in given]
         for seat, given in lineup.items()
     }
+
+
+def describe_same(arm: str, subject: str, lineups: Sequence[Seating]) -> str:
+    """Say which episode of an arm these lineups all have, why, and what to do."""
+    names = ", ".join(agent.name for agent in lineups[0].values())
+    dropped = {
+        f"{', '.join(agent.model.left_out)} of {agent.model.name}": None
+        for lineup in lineups
+        for agent in lineup.values()
+        if isinstance(agent.model, BaseModel) and agent.model.left_out
+    }
+    words = (
+        f"(arm {arm!r}, {subject[:60]!r}, {names}); remove the duplicate, or use repeats (agents"
+        " are told apart by model, system prompt and sampling, not by name or address)"
+    )
+    if dropped:
+        words += f"; settings are left out, and tell nobody apart: {join_words([*dropped])}"
+    return words

@@ -21,7 +21,7 @@ from arena.calls.rate_limits import Limit, Limits
 from arena.errors import StudyError
 from arena.grading.grade import Grader
 from arena.score import Score
-from arena.studies.lineups import Lineup, Seating, agents_in, seat_agents, seats_of
+from arena.studies.lineups import Lineup, Seating, agents_in, describe_same, seat_agents, seats_of
 from arena.studies.motions import subject_id
 from arena.studies.varied import check_vary, variants
 from arena.text import html_notes, html_table, pluralize
@@ -198,13 +198,10 @@ def plays(study: Study) -> list[Play]:
     ]
     episode, count = Counter(play.episode for play in all_plays).most_common(1)[0]
     if count > 1:
-        twin = next(play for play in all_plays if play.episode == episode)
-        names = ", ".join(agent.name for agent in twin.lineup.values())
-        raise StudyError(
-            f"study {study.name!r} holds the same episode {count} times (arm {twin.arm!r},"
-            f" {twin.subject.text[:60]!r}, {names}); remove the duplicate, or use repeats"
-            " (agents are told apart by model, system prompt and sampling, not by name or address)"
-        )
+        twins = [play for play in all_plays if play.episode == episode]
+        first, lineups = twins[0], [play.lineup for play in twins]
+        same = describe_same(first.arm, first.subject.text, lineups)
+        raise StudyError(f"study {study.name!r} holds the same episode {count} times {same}")
     return all_plays
 
 

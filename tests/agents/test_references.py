@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 import agents
 from agents.references import agent, model
 from arena.errors import StudyError
-from arena.types import Sampling
+from arena.play.memory import MemoryJournal, play_in_memory
+from arena.studies.study import Arm, Study, plays
+from arena.types import BaseModel, Reply, Request, Sampling, Subject
+from protocols.single import single
 
 HERE = "http://127.0.0.1:8000/v1"
 
@@ -141,3 +145,43 @@ def test_a_server_of_ones_own_is_refused_without_its_address(
         StudyError, match=f"its address is not set: run `export {kind.upper()}_API_"
     ):
         model(f"{kind}/qwen3-8b")
+
+
+class Pausing(BaseModel):
+    """A model of another package, which pauses and takes no temperature."""
+
+    name = "other/pausing"
+
+    async def __call__(self, request: Request) -> Reply:
+        """Pause."""
+        return Reply("...", finish_reason="stop")
+
+    def unsupported_reason(self, sampling: Sampling) -> str | None:
+        """Refuse a temperature."""
+        return None if sampling.temperature is None else "a pause has no temperature"
+
+    def supported_sampling(self, sampling: Sampling) -> Sampling:
+        """Drop the temperature."""
+        return replace(sampling, temperature=None)
+
+
+async def test_a_model_of_another_package_says_what_it_is_not_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agents.references.model", lambda reference: Pausing())
+    hot, cold = (
+        agent(
+            "other/pausing", name=name, sampling=Sampling(temperature=heat), drop_unsupported=True
+        )
+        for name, heat in (("hot", 1.5), ("cold", 0.0))
+    )
+    assert isinstance(hot.model, Pausing)
+    assert hot.model.left_out == {"temperature": "a pause has no temperature"}
+    journal = MemoryJournal()
+    arm = Arm("one", single, [{"solver": hot}])
+    (play,) = plays(Study("s", [arm], [Subject("2 + 2?", "question", "4")]))
+    await play_in_memory(play, journal)
+    assert {row["sent"]["left_out"][0] for row in journal.rows("call_starts")} == {"temperature"}
+    both = replace(arm, lineups=[{"solver": hot}, {"solver": cold}])
+    with pytest.raises(StudyError, match="tell nobody apart: temperature of other/pausing"):
+        plays(Study("s", [both], [Subject("2 + 2?", "question", "4")]))

@@ -11,9 +11,13 @@ from arena.images import MOST_BYTES, Image, read_image
 from arena.studies.motions import motions, subject_id
 from arena.studies.questions import questions
 from arena.types import Subject
+from tests.pictures import png
 
-PNG, JPEG, GIF = b"\x89PNG\r\n\x1a\n...", b"\xff\xd8\xff\xe0...", b"GIF89a..."
-WEBP = b"RIFF\x10\x00\x00\x00WEBPVP8 "
+PNG = png(b"a cat")
+# With a small picture in a segment of its own.
+JPEG = b"\xff\xd8\xff\xe1\0\x0asmall.\xff\xd9\xff\xff\xda\0\2 large \xff\xd9"
+GIF = b"GIF89a\1\0\1\0\0\0\0,\0\0\0\0\1\0\1\0\0\2\1D\0;"
+WEBP = b"RIFF\x10\x00\x00\x00WEBPVP8 \4\0\0\0...."
 
 
 @pytest.mark.parametrize(
@@ -42,6 +46,17 @@ def test_bytes_say_what_an_image_is(tmp_path: Path, data: bytes, kind: str) -> N
 def test_what_is_no_image_is_refused_in_a_sentence(source: object, words: str) -> None:
     with pytest.raises(StudyError, match=words):
         Subject("Which?", images=(source,))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("data", [PNG, JPEG, GIF, WEBP])
+def test_an_image_that_was_cut_is_refused_wherever_it_was_cut(data: bytes) -> None:
+    for length in range(13, len(data)):
+        with pytest.raises(StudyError, match="was cut"):
+            read_image(data[:length])
+    with pytest.raises(StudyError, match=r"begins as image/png and has no end \(8 bytes\)"):
+        read_image(PNG[:8])
+    # What a store holds is read all the same.
+    assert Image(PNG[:8]).media_type == "image/png"
 
 
 def test_a_path_alone_is_no_list_of_images() -> None:

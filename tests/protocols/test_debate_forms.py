@@ -16,8 +16,9 @@ from arena.studies.study import Arm, Study, plays
 from arena.types import Agent, Model, Request, Subject
 from protocols import laws
 from protocols.debate import PRESETS, debate
+from tests.pictures import png
 
-PICTURE = b"\x89PNG\r\n\x1a\n"
+PICTURE = png()
 BEFORE = ("before", "opening", "rebuttal", "closing")
 
 

@@ -141,3 +141,18 @@ def test_a_price_is_read_from_text() -> None:
     for wrong in ("m", "m=1", "=1,2", "m=1,-2", "m=a,b", "m=nan,1", "m=1,2,3,4,5"):
         with pytest.raises(StudyError, match="a price is written"):
             parse_price(wrong)
+
+
+@pytest.mark.parametrize(
+    ("rates", "words"),
+    [
+        ((-1, -1), "0 or more; found tokens_in=-1"),
+        ((1, None), "found tokens_out=None"),
+        ((1, float("inf")), "found tokens_out=inf"),
+        ((1, 2, "a tenth"), "found tokens_cached='a tenth'"),
+        ((1, 2, None, None, 0), "the longest reply is a number of tokens above 0, found 0"),
+    ],
+)
+def test_a_price_that_is_none_is_refused_in_a_sentence(rates: Any, words: str) -> None:
+    with pytest.raises(StudyError, match=words):
+        Price(*rates)
