@@ -37,6 +37,7 @@ HOME = {
     "option_probability": "protocols.option_probability",
     "private_reasoning": "protocols.private_reasoning",
     "recheck": "protocols.recheck",
+    "relative_confidence": "protocols.relative_confidence",
     "self_aggregation": "protocols.self_aggregation",
     "self_agreement": "protocols.self_agreement",
     "self_check": "protocols.critique",

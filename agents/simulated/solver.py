@@ -34,6 +34,7 @@ The words of the prompt tell which reply is wanted:
   for \\boxed{}, its number); with probability `slip` another answer than the commonest;
 - "possible answer": how likely that answer is right; for "one word, True or False" True with that
   probability;
+- "More confident:" after two questions with answers: which of them it would state more of;
 - "G1", "G2", ...: guesses with probabilities;
 - "confidence": a last line with a percentage.
 
@@ -61,6 +62,7 @@ from functools import lru_cache
 from statistics import NormalDist
 
 from agents.simulated import replies
+from agents.simulated.comparisons import pair_in
 from agents.simulated.debater import SOLVER, Bounds, parse_profile, rating_percent
 from agents.simulated.questions import MOST_MISTAKES, SimulatedQuestion, mistakes_of
 from agents.simulated.replies import ParsedRequest, count_tokens, parse_request
@@ -220,6 +222,10 @@ class SimulatedSolver(BaseModel):
         if readable < self.profile.unreadable:
             return replies.NO_ANSWER
         noise = NORMAL.inv_cdf(deviation) * self.profile.noise
+        if (pair := pair_in(parsed.words)) is not None:
+            # Each of the two levels has a noise of its own.
+            ahead = self._own_level(*pair[0]) - self._own_level(*pair[1]) + math.sqrt(2) * noise
+            return f"More confident: {1 if ahead > 0 else 2}"
         possible = last_possible(parsed.words)
         if possible is not None:
             chance = chances(self.profile, parsed.question)
@@ -284,6 +290,10 @@ class SimulatedSolver(BaseModel):
         right = chance[question.right]
         difference = (answer == question.right) - right
         return right + self.profile.bias + self.profile.discrimination * difference
+
+    def _own_level(self, question: SimulatedQuestion, answer: str) -> float:
+        """Return the level for an answer to a question that was answered without peers."""
+        return self._level(question, answer, chances(self.profile, question))
 
     def _majority_reply(self, parsed: ParsedRequest, noise: float, other: float | None) -> str:
         """Return the answer that most agree on, or the number of the first response that gives it.

@@ -20,6 +20,7 @@ from analysis.statistics.ranking import check_comparisons
 
 ELO_START = 1000.0
 ELO_STEP = 32.0
+ELO_SCALE = 400.0
 MEAN = 25.0
 DEVIATION = MEAN / 3
 PERFORMANCE = MEAN / 6
@@ -38,6 +39,8 @@ def elo(
     *,
     shuffles: int = 0,
     seed: int = 0,
+    step: float = ELO_STEP,
+    scale: float = ELO_SCALE,
 ) -> Array:
     """Return (A,) Elo ratings after the comparisons in the order given.
 
@@ -45,13 +48,14 @@ def elo(
 
         expected = 1 / (1 + 10^((other - own) / 400))        own += 32 (score - expected)
 
-    Elo (1978).  Raises ValueError for arrays that do not fit together.
+    `step` and `scale` take the places of 32 and 400.  Elo (1978).  Raises ValueError for arrays
+    that do not fit together.
     """
 
     def play(games: list[Game]) -> list[float]:
         rating = [ELO_START] * agents
         for own, other, points in games:
-            gain = ELO_STEP * (points - 1 / (1 + 10 ** ((rating[other] - rating[own]) / 400)))
+            gain = step * (points - 1 / (1 + 10 ** ((rating[other] - rating[own]) / scale)))
             rating[own] += gain
             rating[other] -= gain
         return rating
@@ -68,22 +72,27 @@ def trueskill(
     *,
     shuffles: int = 0,
     seed: int = 0,
+    deviation: float = DEVIATION,
+    performance: float = PERFORMANCE,
+    drift: float = DRIFT,
+    draws: float = DRAWS,
 ) -> Array:
     """Return (A, 2), the mean and deviation of each TrueSkill rating after the comparisons.
 
     Herbrich, Minka and Graepel (2007) for games of two, which need no message passing: everybody
     begins at 25 with deviation 25/3; a performance has deviation 25/6 around the skill, skills
-    drift by 25/300 a game, and a tie is expected in a tenth of even games.  `shuffles` as in `elo`.
+    drift by 25/300 a game, and a tie is expected in a tenth of even games, unless other numbers are
+    given.  `shuffles` as in `elo`.
     """
-    margin = NormalDist().inv_cdf((1 + DRAWS) / 2) * sqrt(2) * PERFORMANCE
+    margin = NormalDist().inv_cdf((1 + draws) / 2) * sqrt(2) * performance
 
     def play(games: list[Game]) -> list[tuple[float, float]]:
         mean = [MEAN] * agents
-        variance = [DEVIATION**2] * agents
+        variance = [deviation**2] * agents
         for one, two, points in games:
             winner, loser = (one, two) if points >= 0.5 else (two, one)
-            own, other = (variance[player] + DRIFT**2 for player in (winner, loser))
-            whole = sqrt(2 * PERFORMANCE**2 + own + other)
+            own, other = (variance[player] + drift**2 for player in (winner, loser))
+            whole = sqrt(2 * performance**2 + own + other)
             lead = (mean[winner] - mean[loser]) / whole
             shift, shrink = (tie if points == 0.5 else win)(lead, margin / whole)
             mean[winner] += own / whole * shift

@@ -12,6 +12,7 @@ from protocols import HOME, laws, named
 # Debates and judgings return no answers, labels of private reasoning no confidence; best_of_n needs
 # the probabilities of tokens.
 WITHOUT_ANSWERS = {"debate", "judging", "private_reasoning", "best_of_n", "recheck"}
+WITHOUT_ANSWERS |= {"relative_confidence"}
 STATED = {"confidence_elicitation": {"stated"}, "single": set()}
 
 
