@@ -7,6 +7,7 @@ import math
 import random
 import time
 from array import array
+from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ import torch
 from agents.local.choosing import TokenSampling
 from agents.local.logit_rules import Processor, changed_logits, processors
 from agents.local.measures import reply_measures
+from agents.local.speculation import Guesses
 from arena.errors import ContextOverflowError, ModelError
 
 NO_ROW = -1
@@ -105,7 +107,9 @@ class Draft:
     stream: random.Random = field(init=False)
     ids: array[int] = field(init=False)
     row: int = NO_ROW
-    uniform: float | None = None
+    # The uniform numbers of the next tokens, as far as they have been asked for.
+    uniforms: deque[float] = field(default_factory=deque)
+    guesses: Guesses | None = None
     prefilled: int = 0
     reused: int = 0
     steps: int = 0
@@ -134,20 +138,31 @@ class Draft:
         """The tokens that were generated so far."""
         return self.ids[len(self.job.ids) :]
 
-    def draw(self) -> float:
-        """Return the uniform number in [0, 1) for the next token.
+    def draw(self, ahead: int = 0) -> float:
+        """Return the uniform number in [0, 1) for the next token, or for one further `ahead`.
 
-        It stays the same while the step is tried again after a lack of memory, so that a reply does
-        not depend on how often that happened.
+        It stays the same until `drew`: while a step is tried again after a lack of memory, and for
+        a token that was guessed wrong, so that a reply depends on neither.
         """
-        if self.uniform is None:
-            self.uniform = self.stream.random()
-        return self.uniform
+        while len(self.uniforms) <= ahead:
+            self.uniforms.append(self.stream.random())
+        return self.uniforms[ahead]
+
+    def drew(self) -> None:
+        """Note that the next token has been drawn, or will be by a step on its way."""
+        self.uniforms.popleft()
+
+    def guess(self, most: int) -> list[int]:
+        """Return at most `most` tokens that may come next."""
+        if most <= 0 or self.job.rules:
+            return []
+        if self.guesses is None:
+            self.guesses = Guesses()
+        return self.guesses.next_tokens(self.ids, most)
 
     def append(self, drawn: DrawnToken) -> None:
         """Add the token that was drawn, with its measures and its record."""
         self.ids.append(drawn.token)
-        self.uniform = None
         if drawn.record is not None:
             self.records.append(drawn.record)
         self.logprobs.append(drawn.logprob)
@@ -186,13 +201,16 @@ def likeliest(index: torch.Tensor, value: torch.Tensor) -> tuple[tuple[int, floa
 def finish_draft(draft: Draft, end: str) -> GenerationResult:
     """Return the result of a draft that is complete."""
     logprobs = np.array(draft.logprobs, np.float32)
+    measures = reply_measures(logprobs, draft.entropy_sum, draft.certainty_sum)
+    if draft.guesses is not None and draft.guesses.made:
+        measures["guesses_true_share"] = draft.guesses.true / draft.guesses.made
     return GenerationResult(
         tuple(draft.new_ids),
         end,
         draft.prefilled,
         draft.reused,
         draft.steps,
-        reply_measures(logprobs, draft.entropy_sum, draft.certainty_sum),
+        measures,
         tuple(draft.records),
         tuple(draft.scores),
     )

@@ -7,7 +7,7 @@ by forward passes over rows (row_steps.py).  A prompt that begins like the token
 from there, so that n samples of one prompt read it once.  When memory runs out, the engine reads
 less at once or serves fewer rows.
 
-Left out: beams, speculative decoding.  Several devices have an engine each (engines.py).
+Left out: beams, and guesses by a second model.  Several devices have an engine each (engines.py).
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class Engine:
 
     `decode` turns token ids into text, for stop words.  `chunk` is the number of prompt tokens that
     are read between two decoding steps at most, padding included.  `device` is that of the rows.
+    With `speculates` next tokens are guessed (speculation.py).
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Engine:
         *,
         chunk: int = 2048,
         device: torch.device = CPU,
+        speculates: bool = False,
     ) -> None:
         self._rows = rows
         self._device = device
@@ -59,14 +61,14 @@ class Engine:
         ends = EndDetector(decode)
         self._steps: LaneSteps | RowSteps
         if isinstance(rows, LaneRows):
-            self._steps = LaneSteps(rows, self._seating, ends, chunk)
+            self._steps = LaneSteps(rows, self._seating, ends, chunk, speculates=speculates)
         else:
-            self._steps = RowSteps(rows, self._seating, ends, chunk)
+            self._steps = RowSteps(rows, self._seating, ends, chunk, speculates=speculates)
         self.counts = self._seating.counts
         self._inbox: deque[Draft] = deque()
+        self._works: deque[Work[Any]] = deque()
         self._ended_groups: deque[str] = deque()
         self._wake = threading.Condition()
-        self._works: deque[Work[Any]] = deque()
         self._closing = False
         self._death: str | None = None
         self._thread: threading.Thread | None = None

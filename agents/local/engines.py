@@ -36,7 +36,8 @@ def start_engine(
         device = copy.model.device
         with on_device(device):
             rows = rows_for(copy, settings)
-        engines.append(Engine(rows, decode, device=device))
+        free = settings.seeds == "free"
+        engines.append(Engine(rows, decode, device=device, speculates=free))
     return engines[0] if len(engines) == 1 else Engines(engines)
 
 

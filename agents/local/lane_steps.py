@@ -8,8 +8,9 @@ dropped.  Prompts go along as lanes, or with free seeds and many tokens as piece
 from __future__ import annotations
 
 import logging
-from collections import deque
-from dataclasses import dataclass
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import torch
 
@@ -28,6 +29,7 @@ from agents.local.lanes import LaneRows, Result, Rule
 from agents.local.memory import MAX_MEMORY_FAILURES, SMALLEST_CHUNK, out_of_memory
 from agents.local.replies import advance, beside_failed_error, device_is_lost, failed_draft_error
 from agents.local.seating import Row, Seating
+from agents.local.speculation import FEW_LANES
 from agents.local.stopping import EndDetector
 
 # With free seeds, the most tokens of a prompt that go along as lanes: longer ones are read in
@@ -38,21 +40,35 @@ LOG = logging.getLogger("arena.local")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step on its way: the draft of each lane, None if nothing of a lane is wanted."""
+    """A step on its way: the draft of each lane, None if nothing of a lane is wanted.
+
+    `guessed` are the lanes whose own token is a guess, which may turn out to be wrong.
+    """
 
     number: int
     drafts: list[Draft | None]
     result: Result
+    guessed: Mapping[int, tuple[Draft, Lane]] = field(default_factory=dict)
 
 
 class LaneSteps:
     """The steps of an engine over LaneRows."""
 
-    def __init__(self, rows: LaneRows, seating: Seating, ends: EndDetector, chunk: int) -> None:
+    def __init__(
+        self,
+        rows: LaneRows,
+        seating: Seating,
+        ends: EndDetector,
+        chunk: int,
+        *,
+        speculates: bool = False,
+    ) -> None:
         self._rows = rows
         self._seating = seating
         self._ends = ends
         self._chunk = chunk
+        # With exact seeds a reply that guesses would have to wait longer than it gains.
+        self._speculates = speculates and not rows.exact
         self._on_their_way: deque[Step] = deque()
         self._number = 0
 
@@ -78,19 +94,23 @@ class LaneSteps:
         counts = self._add_prompts(lanes, drafts)
         if not lanes:
             return 0
+        guessed = self._add_guesses(lanes, drafts, decoded)
         rules = rules_of(drafts, lanes)
         result = self._rows.step(lanes, most_alternatives(drafts), rules)
         self._number += 1
         for index, (draft, lane) in enumerate(zip(drafts, lanes, strict=True)):
-            if draft is not None and lane.forced < 0:
+            if draft is not None and lane.forced < 0 and index not in guessed:
                 self._note_drawing(draft, self._number, index)
         for row in decoded:
             row.filled += 1
             row.draft.steps += 1
-        self._seating.counts.decoded += len(decoded)
+        for guesser, _ in guessed.values():
+            # The next lane of this reply is not known before the step has been read.
+            guesser.step = -1
+        self._seating.counts.decoded += len(decoded) + len(guessed)
         self._seating.counts.steps += bool(decoded)
         self._note_read(counts)
-        self._on_their_way.append(Step(self._number, drafts, result))
+        self._on_their_way.append(Step(self._number, drafts, result, guessed))
         return 1
 
     def _add_decoding(self, lanes: list[Lane], drafts: list[Draft | None]) -> list[Row]:
@@ -112,6 +132,33 @@ class LaneSteps:
             drafts.append(draft)
             decoded.append(row)
         return decoded
+
+    def _add_guesses(
+        self, lanes: list[Lane], drafts: list[Draft | None], decoded: list[Row]
+    ) -> dict[int, tuple[Draft, Lane]]:
+        """Add guesses for the tokens after those of the rows that decode, while there are few.
+
+        Returns the lanes of guesses, by their number.
+        """
+        guessed: dict[int, tuple[Draft, Lane]] = {}
+        if not self._speculates:
+            return guessed
+        first = {lane.row: lane for lane in lanes[: len(decoded)]}
+        for number, lane in first.items():
+            draft = self._seating.table[number].draft
+            generated = len(draft.ids) - len(draft.job.ids) + draft.in_flight
+            left = draft.job.max_tokens - generated
+            most = min(FEW_LANES, self._rows.widest) - len(lanes)
+            room = min(left - 1, self._rows.capacity - lane.place - 1, most)
+            # The token of the lane itself may be on its way: then its guess is the first of them.
+            guess = draft.guess(room + draft.in_flight)[draft.in_flight :] if room > 0 else []
+            for ahead, token in enumerate(guess, 1):
+                place = lane.place + ahead
+                further = Lane(number, place, token, -1, -1, draft.draw(ahead), lane.sampling)
+                guessed[len(lanes)] = (draft, further)
+                lanes.append(further)
+                drafts.append(draft)
+        return guessed
 
     def _add_prompts(self, lanes: list[Lane], drafts: list[Draft | None]) -> list[tuple[Row, int]]:
         """Add tokens of prompts; return rows and the numbers of their tokens that are added."""
@@ -174,7 +221,7 @@ class LaneSteps:
         draft.in_flight += 1
         draft.step = step
         draft.lane = lane
-        draft.uniform = None
+        draft.drew()
 
     def _note_read(self, counts: list[tuple[Row, int]]) -> None:
         """Count tokens of prompts; rows whose prompt has been read begin to generate."""
@@ -197,8 +244,14 @@ class LaneSteps:
         drawn: list[DrawnToken] = []
         scored: list[Draft] = []
         numbers = measures.tolist()
+
+        def token_of(index: int, draft: Draft) -> DrawnToken:
+            record = record_lane(step, index, draft, tokens[index], numbers[index][0])
+            logprob, entropy, certainty = numbers[index]
+            return DrawnToken(tokens[index], logprob, entropy, certainty, record)
+
         for index, draft in enumerate(step.drafts):
-            if draft is None or draft.row == NO_ROW:
+            if draft is None or draft.row == NO_ROW or index in step.guessed:
                 continue
             if draft.job.score_from is not None:
                 draft.scores.append(numbers[index][0])
@@ -210,13 +263,30 @@ class LaneSteps:
                 fault = failed_draft_error(step.result.faults[index])
                 deliver(self._seating.release(draft.row), fault)
                 continue
-            record = record_lane(step, index, draft, tokens[index], numbers[index][0])
             rows.append(self._seating.table[draft.row])
-            logprob, entropy, certainty = numbers[index]
-            drawn.append(DrawnToken(tokens[index], logprob, entropy, certainty, record))
+            drawn.append(token_of(index, draft))
         advance(self._seating, self._ends, rows, drawn)
+        self._take_guesses(step, token_of)
         for draft in scored:
             deliver(self._seating.release(draft.row), finish_draft(draft, "scored"))
+
+    def _take_guesses(self, step: Step, token_of: Callable[[int, Draft], DrawnToken]) -> None:
+        """Go on with the results of lanes of guesses, as long as these came true."""
+        made: Counter[Draft] = Counter()
+        true: Counter[Draft] = Counter()
+        for index, (draft, lane) in step.guessed.items():
+            made[draft] += 1
+            if draft.row == NO_ROW or draft.ids[lane.place :].tolist() != [lane.token]:
+                # It has ended, or has another token here or before.
+                continue
+            true[draft] += 1
+            row = self._seating.table[draft.row]
+            row.filled += 1
+            draft.drew()
+            advance(self._seating, self._ends, [row], [token_of(index, draft)])
+        for draft, count in made.items():
+            if draft.guesses is not None:
+                draft.guesses.note(count, true[draft])
 
     def _read_less(self, error: BaseException, row: int) -> None:
         """Read shorter pieces after a lack of memory; a request that is too large alone fails."""

@@ -22,14 +22,25 @@ from agents.local.replies import (
     failed_draft_error,
 )
 from agents.local.seating import Row, Seating
+from agents.local.speculation import FEW_ROWS
 from agents.local.stopping import EndDetector
 
 
 class RowSteps:
     """The steps of an engine over rows that run through the model together, or one by one."""
 
-    def __init__(self, rows: Rows, seating: Seating, ends: EndDetector, chunk: int) -> None:
+    def __init__(
+        self,
+        rows: Rows,
+        seating: Seating,
+        ends: EndDetector,
+        chunk: int,
+        *,
+        speculates: bool = False,
+    ) -> None:
         self._rows = rows
+        # Guessed tokens that are wrong have to be cut off again.
+        self._speculates = speculates and rows.can_truncate
         self._seating = seating
         self._ends = ends
         self._memory = MemoryLimits(rows, seating, chunk)
@@ -138,6 +149,8 @@ class RowSteps:
                 self._seating.promote(draft.row)
             else:
                 deliver(self._seating.release(draft.row), finish_draft(draft, "scored"))
+        for row in starting_rows:
+            row.draft.drew()
         advance(self._seating, self._ends, starting_rows, drawn)
 
     def _score(self, row: Row, logits: torch.Tensor, length: int) -> None:
@@ -170,26 +183,96 @@ class RowSteps:
     def _decode_rows(self, first: int, count: int) -> None:
         """Give `count` generating rows from `first` on their next token."""
         rows = self._seating.table[first : first + count]
+        guesses = [self._guess(row) for row in rows]
+        if any(guesses):
+            self._decode_guesses(first, rows, guesses)
+            return
         ids = np.array([[row.tokens[row.filled]] for row in rows], np.int64)
         positions = np.array([[row.filled] for row in rows], np.int64)
         drawn = self._draw_tokens(rows, self._rows.forward(first, ids, positions)[:, -1])
         for row in rows:
-            row.filled += 1
             row.draft.steps += 1
             row.draft.memory_failures = 0
         self._seating.counts.decoded += len(rows)
+        self._go_on(rows, drawn)
+
+    def _go_on(self, rows: Sequence[Row], drawn: Sequence[DrawnToken]) -> None:
+        """Add a token to each row, whose last one has run through the model."""
+        for row in rows:
+            row.filled += 1
+            row.draft.drew()
         advance(self._seating, self._ends, rows, drawn)
 
-    def _draw_tokens(self, rows: Sequence[Row], logits: torch.Tensor) -> list[DrawnToken]:
-        """Return the next token of each row.
+    # Guessing (speculation.py).
+
+    def _guess(self, row: Row) -> list[int]:
+        """Return guesses for the tokens after the next one of a row, if they may pay."""
+        if not self._speculates or self._seating.decoding > FEW_ROWS:
+            return []
+        draft = row.draft
+        left = draft.job.max_tokens - (len(draft.ids) - len(draft.job.ids))
+        return draft.guess(min(left, self._rows.capacity - row.filled) - 1)
+
+    def _decode_guesses(
+        self, first: int, rows: Sequence[Row], guesses: Sequence[Sequence[int]]
+    ) -> None:
+        """Give rows their next token, and those after it that were guessed right."""
+        width = 1 + max(map(len, guesses))
+        ids = np.zeros((len(rows), width), np.int64)
+        positions = np.full((len(rows), width), PADDING, np.int64)
+        for number, (row, guess) in enumerate(zip(rows, guesses, strict=True)):
+            begin = width - 1 - len(guess)
+            ids[number, begin:] = [row.tokens[row.filled], *guess]
+            positions[number, begin:] = range(row.filled, row.filled + 1 + len(guess))
+        logits = self._rows.forward(first, ids, positions, width)
+        places = [
+            (row, ahead) for row, guess in enumerate(guesses) for ahead in range(len(guess) + 1)
+        ]
+        columns = [width - 1 - len(guesses[row]) + ahead for row, ahead in places]
+        numbers = [row for row, _ in places]
+        drawn = self._draw_tokens(
+            [rows[row] for row in numbers],
+            logits[numbers, columns],
+            [ahead for _, ahead in places],
+        )
+        by_row: list[list[DrawnToken]] = [[] for _ in rows]
+        for number, token in zip(numbers, drawn, strict=True):
+            by_row[number].append(token)
+        for row, guess, tokens in zip(rows, guesses, by_row, strict=True):
+            pairs = enumerate(zip(guess, tokens, strict=False))
+            true = next((n for n, (token, new) in pairs if new.token != token), len(guess))
+            del tokens[true + 1 :]
+            row.draft.steps += 1
+            row.draft.memory_failures = 0
+            if row.draft.guesses is not None:
+                row.draft.guesses.note(len(guess), true)
+        self._seating.counts.decoded += len(places)
+        drafts = [row.draft for row in rows]
+        for ahead in range(width):
+            # A reply that has ended lets go of its row.
+            going_on = [
+                number
+                for number, (row, tokens) in enumerate(zip(rows, by_row, strict=True))
+                if ahead < len(tokens) and row.occupant is drafts[number]
+            ]
+            self._go_on(
+                [rows[number] for number in going_on],
+                [by_row[number][ahead] for number in going_on],
+            )
+
+    def _draw_tokens(
+        self, rows: Sequence[Row], logits: torch.Tensor, ahead: Sequence[int] | None = None
+    ) -> list[DrawnToken]:
+        """Return the next token of each row, or one further `ahead` of it.
 
         `logits` is [rows, vocabulary], float32, and is shifted in place.
         """
         drafts = [row.draft for row in rows]
+        further = ahead or [0] * len(rows)
         chosen = choose(
             rule_logits(logits, drafts),
             [draft.job.sampling for draft in drafts],
-            [draft.draw() for draft in drafts],
+            [draft.draw(count) for draft, count in zip(drafts, further, strict=True)],
         )
         # [rows, 3]: one copy from the device for all of them.
         measures = measure(logits, chosen).T.tolist()
