@@ -19,11 +19,13 @@ from typing import Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache, CacheLayerMixin, DynamicCache
 
 # The position of a padded column.
 PADDING = -1
+CACHE_NAMES = ("cache", "past_key_values", "cache_params")
 Ints = NDArray[np.int64]
 
 
@@ -272,10 +274,9 @@ class CachedModel:
     """A model that runs with one cache."""
 
     def __init__(self, model: PreTrainedModel, cache: Cache) -> None:
-        # Names differ between models and transformers versions.
         names = inspect.signature(model.forward).parameters
         self._model = model
-        self._options = {"cache" if "cache" in names else "past_key_values": cache}
+        self._options = {cache_name(model): cache}
         # Whether the model can be asked for the logits of the last tokens alone.
         self._has_logits_to_keep = "logits_to_keep" in names
 
@@ -297,6 +298,19 @@ class CachedModel:
             **last,
         )
         return output.logits[:, -keep:].float()
+
+
+def cache_name(model: nn.Module) -> str:
+    """Return the name of the argument with which a model takes its cache.
+
+    It differs between models and transformers versions; by another name the cache would be ignored
+    without a word.  Raises TypeError if the model takes none.
+    """
+    names = inspect.signature(model.forward).parameters
+    found = next((name for name in CACHE_NAMES if name in names), None)
+    if found is None:
+        raise TypeError(f"{type(model).__name__} takes no cache")
+    return found
 
 
 def to_tensor(array: Ints, device: torch.device) -> torch.Tensor:

@@ -7,7 +7,6 @@ a model is loaded.
 
 from __future__ import annotations
 
-import inspect
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from transformers import AttentionInterface, PreTrainedModel
 from transformers.cache_utils import Cache, CacheLayerMixin
 
 from agents.local import plain
+from agents.local.cache import cache_name
 from agents.local.lane_inputs import Pass
 
 FAMILY = ("LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM")
@@ -327,9 +327,7 @@ class ModelForward:
         self._run = functions_for(model.device)
         layers = model.config.get_text_config().num_hidden_layers
         cache = Cache(layers=[PageLayer(number) for number in range(layers)])
-        # Its name differs between models and transformers versions.
-        names = inspect.signature(model.base_model.forward).parameters
-        self._options = {"cache" if "cache" in names else "past_key_values": cache}
+        self._options = {cache_name(model.base_model): cache}
         self._layers = layers
         AttentionInterface.register(ATTENTION, page_attention)
 
