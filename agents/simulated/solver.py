@@ -21,7 +21,8 @@ with probability `stays`, and gets a wrong one right with probability `corrects`
 arXiv 2412.19513); else a right one becomes a mistake, and a wrong one stays as it is.
 
 Where it is to end with `Verdict: right` or `Verdict: wrong`, its verdict on the last answer that it
-is shown is true with probability `critic`.
+is shown is true with probability `critic`.  Asked how likely the answer of a reply is right, it
+rates that answer; the logit rises by `swayed` with the logarithm of the reply's length.
 
 A solver states the confidence 100 * clip(c + bias + discrimination * (right - c) + N(0, noise), 0,
 1), where c is its chance to be right after reading its peers and `right` is 1 or 0.  But for
@@ -61,7 +62,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
 
-from agents.simulated import replies
+from agents.simulated import assessing, replies
 from agents.simulated.comparisons import pair_in
 from agents.simulated.debater import SOLVER, Bounds, parse_profile, rating_percent
 from agents.simulated.questions import MOST_MISTAKES, SimulatedQuestion, mistakes_of
@@ -87,7 +88,7 @@ POSSIBLE_ANSWER = re.compile(r"possible answer[\s:]{0,4}\\boxed\{(\d{1,3})\}", r
 class SolverProfile:
     """The parameters of a simulated solver.
 
-    `ability`, `peer_weight`: logits, in [-20, 20].  `shared`, `concentration`, `slip`,
+    `ability`, `peer_weight`, `swayed`: logits, in [-20, 20].  `shared`, `concentration`, `slip`,
     `unreadable`, `stays`, `corrects`, `critic`: in [0, 1].  `distractors`: the number of mistakes
     it can make, 1 to 9.  Of the stated confidence: `bias` in [-1, 1], `discrimination` in [0, 1]
     and `noise` (a standard deviation) in [0, 1].  `steps`: paragraphs of its thoughts, 1 to 64.
@@ -108,6 +109,7 @@ class SolverProfile:
     stays: float = 1.0
     corrects: float = 0.0
     critic: float = 0.8
+    swayed: float = 0.0
     seed: int = 0
 
 
@@ -123,6 +125,7 @@ BOUNDS: Bounds = SHARES | {
     "distractors": (1, MOST_MISTAKES),
     "bias": (-1.0, 1.0),
     "peer_weight": (-20.0, 20.0),
+    "swayed": (-20.0, 20.0),
     "steps": (1, 64),
 }
 
@@ -233,6 +236,10 @@ class SimulatedSolver(BaseModel):
             if TRUE_OR_FALSE in parsed.words:
                 return "True" if other < level else "False"
             return f"{parsed.opening}\n\nConfidence: {rating_percent(level + noise)}%"
+        if (heard := assessing.heard_answer(parsed)) is not None:
+            level = self._level(parsed.question, heard, chances(self.profile, parsed.question))
+            level = assessing.swayed_level(parsed, level + noise, self.profile.swayed)
+            return f"{parsed.opening}\n\nConfidence: {rating_percent(level)}%"
         if parsed.statements and "`Verdict: right`" in parsed.words:
             return self._verdict(parsed, request.seed)
         if parsed.statements and ASKS_FOR_MAJORITY.search(parsed.words):
@@ -241,6 +248,8 @@ class SimulatedSolver(BaseModel):
         answer = candidate(chance, self._sample_draw(request, parsed.question))
         if parsed.earlier is not None:
             answer = self._second_answer(parsed.earlier, parsed.question, chance, request.seed)
+        fixed = assessing.fixed_answer(parsed)
+        answer = fixed or answer
         if parsed.inside_summary:
             return replies.SUMMARY.format(mark=parsed.mark, answer=answer)
         if parsed.prefill.rstrip().endswith(r"\boxed{"):
@@ -248,6 +257,8 @@ class SimulatedSolver(BaseModel):
         level = self._level(parsed.question, answer, chance) + noise
         # The confidences of the steps are such that their product is that of the whole.
         steps = self.profile.steps
+        if fixed is not None:
+            steps = assessing.explanation_steps(parsed, steps)
         each = None
         if "onfidence of step" in parsed.words:
             each = rating_percent(min(max(level, 0.0), 1.0) ** (1 / steps))

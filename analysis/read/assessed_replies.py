@@ -21,11 +21,13 @@ ASSESSED = """
         qualify row_number() over (partition by episode, seat order by stage desc, final) = 1)
     select e.study, e.arm, e.subject, w.model as model, w.agent as speaker, j.model as by_model,
            j.agent as by_agent, e.episode, t.phase, length(t.public)::double as characters,
-           t.flags, g.correct::double as correct, g.canonical, s.value, s.status
+           t.flags, g.correct::double as correct, g.canonical, f.confidence as stated, s.value,
+           s.status
     from latest_scores s join episodes e using (episode)
     join latest_turns t using (episode, seat, step) join seats w using (episode, seat)
     left join seats j on j.episode = s.scoring and j.seat = 'scorer'
     left join given g using (episode, seat)
+    left join (from latest_answers where final) f on f.episode = e.episode
     where s.name = $name and ($study is null or e.study = $study)
     order by e.study, e.arm, w.agent, j.agent, e.subject, e.episode, s.seat, s.step
 """
@@ -37,7 +39,8 @@ class AssessedReplies:
 
     `question` and `answer` are codes, of answers by value within a question, -1 without one.
     `value` is in [0, 1], nan where `status` says why; `correct` is nan if unknown.  `characters`
-    is the length of the public words; `own` says that the assessor is the speaker's agent.
+    is the length of the public words, and `stated` the confidence in the final answer of the play;
+    `own` says that the assessor is the speaker's agent.
     """
 
     study: str
@@ -53,6 +56,7 @@ class AssessedReplies:
     flagged: tuple[frozenset[str], ...]
     correct: Array
     answer: Codes
+    stated: Array
     value: Array
     status: tuple[str, ...]
 
@@ -110,6 +114,7 @@ def assessed(study: str, names: Sequence[str], rows: list[dict[str, object]]) ->
             -1,
             codes_by(rows, lambda row: (row["subject"], row["canonical"])),
         ),
+        numbers("stated"),
         numbers("value"),
         tuple(str(row["status"]) for row in rows),
     )

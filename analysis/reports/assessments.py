@@ -14,6 +14,7 @@ from analysis.read.assessed_replies import read_assessed
 from analysis.read.option_probabilities import read_option_answers, read_option_scores
 from analysis.read.selection import ALL, Selection, open_selected
 from analysis.reports.critiques import CritiqueRow, critique_row
+from analysis.reports.listeners import ListenerFindings, listener_findings
 from analysis.reports.option_probabilities import (
     OptionsRow,
     ReasoningRow,
@@ -31,12 +32,14 @@ class Assessments:
     """What models make of answers in one study; None: the study does not ask for it.
 
     `options`: CL, CS and RSS from probabilities of options; `reasoning`: probabilities before and
-    after reasoning; `critiques`: verdicts of critics on its replies.
+    after reasoning; `critiques`: verdicts of critics on its replies; `listeners`: how sure
+    others are of them.
     """
 
     options: Annotated[tuple[OptionsRow, ...] | None, OPTIONAL] = None
     reasoning: Annotated[tuple[ReasoningRow, ...] | None, OPTIONAL] = None
     critiques: Annotated[tuple[CritiqueRow, ...] | None, OPTIONAL] = None
+    listeners: Annotated[ListenerFindings | None, OPTIONAL] = None
 
 
 def read_assessments(
@@ -52,11 +55,13 @@ def read_assessments(
         options = read_option_answers(con, study) if "ask_again" in played else {}
         scores = read_option_scores(con, study) if "option_probability" in played else {}
         critiques = read_assessed(con, "critique", study) if "critique" in played else {}
+        heard = read_assessed(con, "listener", study) if "listener" in played else {}
     return {
         name: Assessments(
             tuple(options_row(each) for each in options.get(name, ())) or None,
             tuple(row for each in scores.get(name, ()) for row in reasoning_rows(each)) or None,
             tuple(critique_row(each) for each in critiques.get(name, ())) or None,
+            listener_findings(heard.get(name, ())),
         )
-        for name in {*options, *scores, *critiques}
+        for name in {*options, *scores, *critiques, *heard}
     }

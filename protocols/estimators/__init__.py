@@ -26,9 +26,12 @@ P_TRUE = "protocols.estimators.p_true"
 LIKENESS = "protocols.estimators.likeness"
 RELEVANCE = "protocols.estimators.relevance"
 CLAIMS = "protocols.estimators.claims"
+READ = ("protocols.estimators.token_readouts", "token_readouts")
+CHAIN = ("protocols.estimators.attention_chain", "attention_chain")
 # Where each estimator is: its module and function.  A function may give several, in one pass.
 HOME: dict[str, tuple[str, str]] = {
     "critique": ("protocols.critique", "critique"),
+    "listener": ("protocols.listener", "listener"),
     "length": (STORED, "length"),
     "stated_confidence": (STORED, "stated_confidence"),
     "logprob_sum": TOKENS,

@@ -70,3 +70,21 @@ def test_a_planted_critic_is_found_and_its_self_check_makes_the_calls_of_its_con
     right = {row.arm: row.accuracy.share.all.mean for row in report.answers.arms}
     # A critic that is right four times of five mends more than as many further samples do.
     assert right["self-check"] > right["more samples"]
+
+
+@pytest.mark.slow
+def test_a_listener_that_length_sways_is_found_and_one_that_it_does_not_is_not(
+    tmp_path: Path,
+) -> None:
+    listeners = "sim/solver:noise=0.05:swayed=0.5,sim/solver:noise=0.05"
+    options = [f"listeners={listeners}", "number=40", "wordings=none"]
+    stages = load_stages(EXPERIMENTS / "listener_gap.py", options)
+    arena = Arena(tmp_path / "a.duckdb")
+    assert [each.open + each.failed for each in run_stages(arena, stages)] == [0, 0, 0]
+    found = read_assessments(arena.path, "listener_gap")["listener_gap"].listeners
+    assert found is not None
+    slope = {("swayed" in row.listener): row.slope for row in found.slopes if "sim" in row.listener}
+    # Percents are rounded and end at 0 and 100, which takes something off the planted half.
+    assert 0.3 < slope[True].mean < 0.55
+    assert slope[True].ci_low > 0.2
+    assert slope[False].ci_low < 0 < slope[False].ci_high

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from analysis.reports.assessments import Assessments
 from analysis.reports.blocks import Block, table
 from analysis.reports.critiques import CritiqueRow
+from analysis.reports.listeners import ConvincingRow, ListenerFindings, ListenerRow, SlopeRow
 from analysis.reports.option_probabilities import OptionsRow, ReasoningRow
 from analysis.reports.tables.formatting import (
     decimal,
@@ -16,6 +17,7 @@ from analysis.reports.tables.formatting import (
     number_interval,
     p_value,
     percent,
+    points,
 )
 from analysis.statistics.bootstrap import Interval
 from arena.text import pluralize
@@ -29,6 +31,9 @@ def assessment_blocks(found: Assessments) -> Iterator[Block]:
         yield reasoning_block(found.reasoning)
     if found.critiques:
         yield critiques_block(found.critiques)
+    if found.listeners:
+        yield from gaps_blocks(found.listeners)
+        yield convincing_block(found.listeners)
 
 
 def with_limits(value: Interval, digits: int = 3) -> str:
@@ -111,3 +116,64 @@ def critiques_block(rows: Sequence[CritiqueRow]) -> Block:
     headings = "arm, replies of, critic, judged, accuracy (95%), right, convincing, all"
     title = "Critiques: replies that were judged rightly, percent"
     return table(title, headings, cells, notes, text_columns=3)
+
+
+def gaps_blocks(found: ListenerFindings) -> Iterator[Block]:
+    """Return how well a listener's confidence and the model's own fit the same answers."""
+    names = [listener_name(row) for row in found.gaps]
+    several = len(set(names)) > 1
+    fits = []
+    ranks = []
+    for name, row in zip(names, found.gaps, strict=True):
+        gap = row.gap
+        label = (*([name] if several else []), row.reply, gap.n)
+        eces = decimal(gap.ece_model, 3), decimal(gap.ece_listener, 3)
+        means = points(gap.difference.mean), points(gap.overconfidence.mean)
+        fits.append((*label, *eces, with_limits(gap.ece_gap), *means))
+        areas = decimal(gap.auroc_model, 3), decimal(gap.auroc_listener, 3)
+        ranks.append((*label, *areas, with_limits(gap.auroc_gap)))
+    by = "" if several else f", {names[0]}"
+    first = "listener, " if several else ""
+    columns = 2 if several else 1
+    notes = [
+        "gap: listener minus model; surer: the listener's mean minus the model's; over: the"
+        " listener's mean minus the share right, points."
+    ]
+    notes += [
+        f"{listener_name(row)}, {row.reply}: left out {row.without:,} without a number or an"
+        f" outcome, {row.unfair:,} that state a number or another answer."
+        for row in found.gaps
+        if row.without or row.unfair
+    ]
+    headings = f"{first}reply, n, model's ECE, listener's, calibration gap (95%), surer, over"
+    yield table(f"Listener gap{by}: calibration", headings, fits, notes, text_columns=columns)
+    headings = f"{first}reply, n, model's AUROC, listener's, discrimination gap (95%)"
+    notes = ["gap: model minus listener."]
+    yield table(f"Listener gap{by}: discrimination", headings, ranks, notes, text_columns=columns)
+
+
+def listener_name(row: ListenerRow | ConvincingRow | SlopeRow) -> str:
+    """Return who listened to whom."""
+    return f"{row.listener} on {row.speaker} ({row.arm})"
+
+
+def convincing_block(found: ListenerFindings) -> Block:
+    """Return whether longer explanations and surer words make listeners surer."""
+    several = len({listener_name(row) for row in found.convincing}) > 1
+    cells = []
+    for row in found.convincing:
+        kinds = f"{row.more} over {row.less}"
+        changes = map(mean_with_interval, (row.change, row.of_right, row.of_wrong))
+        named = (f"{listener_name(row)}: {kinds}" if several else kinds, row.n)
+        cells.append((*named, *changes, p_value(row.p)))
+    notes = [
+        f"{listener_name(row)}: the logit of its confidence rises by {with_limits(row.slope)} with"
+        " ln(characters), within answers."
+        for row in found.slopes
+        if is_defined(row.slope.mean)
+    ]
+    headings = (
+        "explanations, pairs, points (95% interval), of right ones, of wrong ones, Wilcoxon p"
+    )
+    title = "What makes listeners surer of the same answers"
+    return table(title, headings, cells, notes)

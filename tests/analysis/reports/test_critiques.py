@@ -20,7 +20,7 @@ def replies(
     return AssessedReplies(
         *("s", "a", "x", "m", "c", "m"),
         *(codes[0], words, words, np.ones(n), (frozenset[str](),) * n),
-        *(np.array(correct), codes[1], np.array(value), ("scored",) * n),
+        *(np.array(correct), codes[1], np.ones(n), np.array(value), ("scored",) * n),
     )
 
 
