@@ -64,6 +64,10 @@ select arm, models, {BIN} as up_to, count(*) as n, count(distinct subject) as qu
        avg(confidence) as confidence, avg(correct::integer) as share
 from question_plays where confidence is not null and correct is not null and {{conditions}}
 group by arm, models, up_to order by arm, models, up_to"""
+ESTIMATORS = """\
+select e.arm, s.name, count(s.value) as n, count(distinct e.subject) as questions
+from latest_scores s join episodes e using (episode) where {conditions}
+group by e.arm, s.name order by e.arm, s.name"""
 MISSING = """\
 select what, phase, reason, count(*) filter (missing) as n,
        (sum(count(*)) over (partition by what, phase))::bigint as of, n / of as share

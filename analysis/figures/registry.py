@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from analysis.figures import answers, confidence, sides, wins
+from analysis.figures import answers, confidence, estimators, sides, wins
 from analysis.figures.charts.style import pdf, png, svg
 from analysis.figures.figure import (
     ANSWER_OUTCOMES,
@@ -58,7 +58,7 @@ class FigureEntry:
     The function is `of_debates`, `of_answers` or `of_store`, by the records that it needs.  `kinds`
     are the kinds of studies that may have the figure: "debates", "questions".  `judged`: it needs a
     jury's verdicts; `single_ratings`: its marks are ratings of one debater, which may be private.
-    `unused` names the filters that it does not go by.
+    `unused` names the filters that it does not go by.  `scored`: it needs scores of estimators.
     """
 
     name: str
@@ -70,6 +70,7 @@ class FigureEntry:
     judged: bool = False
     single_ratings: bool = False
     unused: tuple[str, ...] = ()
+    scored: bool = False
 
 
 def of_debates(
@@ -120,6 +121,14 @@ FIGURES = (
     of_answers("accuracy", "Accuracy against tokens", answers.accuracy),
     of_answers("answer_reliability", "Confidence against accuracy", answers.reliability),
     FigureEntry(
+        "estimators",
+        "Estimators: quality and cost",
+        ("debates", "questions", "plays"),
+        of_store=estimators.quality_and_cost,
+        unused=("model", "subject", "phase", "outcome"),
+        scored=True,
+    ),
+    FigureEntry(
         "missing",
         "What is missing",
         ("debates", "questions"),
@@ -130,13 +139,19 @@ FIGURES = (
 NAMES = tuple(entry.name for entry in FIGURES)
 
 
-def figures_for(kind: str, judged: bool, private: bool = True) -> list[FigureEntry]:
-    """Return the figures of a study of this kind; single ratings need `private`."""
+def figures_for(
+    kind: str, judged: bool, private: bool = True, *, scored: bool = False
+) -> list[FigureEntry]:
+    """Return the figures of a study of this kind; single ratings need `private`.
+
+    `judged` and `scored` say whether there are verdicts on it, and scores of its replies.
+    """
     return [
         entry
         for entry in FIGURES
         if kind in entry.kinds
         and (judged or not entry.judged)
+        and (scored or not entry.scored)
         and (private or not entry.single_ratings)
     ]
 

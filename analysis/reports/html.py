@@ -11,18 +11,21 @@ import json
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from analysis.figures.registry import Figure, figures, pdf, png, svg
+from analysis.figures.registry import Figure, figure, figures, pdf, png, svg
 from analysis.read.verdicts import judged_studies
 from analysis.reports.blocks import Block, table
 from analysis.reports.debates import StudyReport
+from analysis.reports.estimators import EstimatorTable
 from analysis.reports.sentences import sentences
 from analysis.reports.standings import study_standings
 from analysis.reports.tables.debates import report_document
+from analysis.reports.tables.estimators import estimators_document
 from analysis.reports.tables.formatting import clean
 from analysis.reports.tables.standings import standings_document
 from arena.errors import StudyError
@@ -60,10 +63,48 @@ def page(path: Path, reports: Sequence[StudyReport], *, command: str, made: date
 
     `command` and `made` say how and when the page was made.
     """
-    from jinja2 import Environment, FileSystemLoader
-
     judged = judged_studies(path)
     sections = [study_section(path, report, report.study in judged) for report in reports]
+    return render(sections, command, made)
+
+
+def estimators_page(
+    path: Path, tables: Sequence[EstimatorTable], *, command: str, made: datetime
+) -> str:
+    """Return the HTML page of tables of estimators, a section each, with the figure of each study.
+
+    `command` and `made` say how and when the page was made.
+    """
+    drawn: set[str] = set()
+    sections = []
+    for found in tables:
+        document = estimators_document(found)
+        pictures = () if found.study in drawn else tuple(cost_figures(path, found.study))
+        drawn.add(found.study)
+        sections.append(
+            Section(
+                document.heading,
+                found.simulated,
+                tuple(origin_lines(path, found.study)),
+                (),
+                pictures,
+                document.blocks,
+                tuple(document.rules.items()),
+            )
+        )
+    return render(sections, command, made)
+
+
+def cost_figures(path: Path, study: str) -> Iterator[PageFigure]:
+    """Yield the figure of estimators by quality and cost, unless there is nothing to draw."""
+    with suppress(StudyError):
+        yield draw_figure(figure(path, study, "estimators"))
+
+
+def render(sections: Sequence[Section], command: str, made: datetime) -> str:
+    """Return the page of some sections."""
+    from jinja2 import Environment, FileSystemLoader
+
     # Autoescape: text of models and users may hold markup.
     environment = Environment(
         loader=FileSystemLoader(FOLDER), autoescape=True, trim_blocks=True, lstrip_blocks=True
@@ -96,7 +137,7 @@ def study_section(path: Path, report: StudyReport, judged: bool) -> Section:
         simulated,
         (document.heading, *registered_lines(report), *origin_lines(path, study)),
         tuple(clean(sentence) for sentence in sentences(report)),
-        tuple(draw_figure(figure) for figure in figures(path, study)),
+        tuple(map(draw_figure, figures(path, study))),
         tuple(blocks),
         tuple(rules.items()),
     )
@@ -126,16 +167,16 @@ def origin_lines(path: Path, study: str) -> list[str]:
     return lines
 
 
-def draw_figure(figure: Figure) -> PageFigure:
+def draw_figure(drawn: Figure) -> PageFigure:
     """Return a figure with its picture and its numbers."""
-    columns = list(dict.fromkeys(name for row in figure.rows for name in row))
+    columns = list(dict.fromkeys(name for row in drawn.rows for name in row))
     # Columns of words first, as blocks have them; within both, the order of the figure's rows.
-    is_text = {name: any(isinstance(row.get(name), str) for row in figure.rows) for name in columns}
+    is_text = {name: any(isinstance(row.get(name), str) for row in drawn.rows) for name in columns}
     # Blocks have columns of words first; sorting is stable, so that all else keeps its order.
     columns.sort(key=lambda name: not is_text[name])
-    rows = [[format_number(row.get(name)) for name in columns] for row in figure.rows]
+    rows = [[format_number(row.get(name)) for name in columns] for row in drawn.rows]
     numbers = table("", columns, rows, text_columns=sum(is_text.values()))
-    return PageFigure(figure, svg(figure.chart), numbers)
+    return PageFigure(drawn, svg(drawn.chart), numbers)
 
 
 def format_number(value: object) -> str:
@@ -180,11 +221,11 @@ def write_figures(folder: Path, path: Path, studies: Sequence[str]) -> Iterator[
             f"cannot make the folder {folder}: {error.strerror}; name another place"
         ) from error
     for study, stem in zip(studies, file_stems(studies), strict=True):
-        for figure in figures(path, study):
-            drawing = svg(figure.chart)
+        for each in figures(path, study):
+            drawing = svg(each.chart)
             files = {"png": png(drawing), "svg": drawing.encode(), "pdf": pdf(drawing)}
             for ending, content in files.items():
-                file = folder / f"{stem}-{figure.name}.{ending}"
+                file = folder / f"{stem}-{each.name}.{ending}"
                 write_atomically(file, content)
                 yield file
 

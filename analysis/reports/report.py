@@ -14,10 +14,12 @@ from analysis.read.prompt_caches import read_prompt_caches
 from analysis.read.reply_forms import InTags, read_in_tags
 from analysis.read.selection import ALL, Selection
 from analysis.read.verdicts import judged_studies
+from analysis.reports.asides import aside_differences
 from analysis.reports.assessments import read_assessments
 from analysis.reports.ballots import VoteStandings, vote_standings
 from analysis.reports.blocks import Block, Document
 from analysis.reports.debates import StudyReport, study_reports
+from analysis.reports.estimators import EstimatorTable, estimator_tables
 from analysis.reports.labels import label_findings
 from analysis.reports.plain_json import JsonObject, json_object
 from analysis.reports.rechecks import describe_finding, recheck_findings
@@ -25,8 +27,10 @@ from analysis.reports.registered_claims import with_registrations
 from analysis.reports.robustness import Checks
 from analysis.reports.rules import rules
 from analysis.reports.standings import Standings, study_standings
+from analysis.reports.tables.asides import aside_blocks
 from analysis.reports.tables.ballots import vote_standings_document
 from analysis.reports.tables.debates import report_document
+from analysis.reports.tables.estimators import estimators_document
 from analysis.reports.tables.standings import standings_document
 from analysis.reports.terminal import print_documents
 from arena.errors import StudyError
@@ -103,13 +107,26 @@ def debate_report(
     reports = tuple(with_registrations(path, assessed, checks, selection))
     empty = "There are no debates in this store yet."
     forms = read_in_tags(path, study, selection)
-    documents = [
-        with_rechecks(
-            path, each.study, with_forms(forms.get(each.study, ()), report_document(each))
-        )
-        for each in reports
-    ]
+    documents = [with_forms(forms.get(each.study, ()), report_document(each)) for each in reports]
+    # A filter would choose among debates, and leave out the plays of the questions.
+    if not selection.filters:
+        documents = [with_asides(path, *pair) for pair in with_studies(reports, documents)]
+    documents = [with_rechecks(path, *pair) for pair in with_studies(reports, documents)]
     return Report(reports, tuple(documents), empty, "arena report")
+
+
+def with_studies(
+    reports: Sequence[StudyReport], documents: Sequence[Document]
+) -> Iterator[tuple[str, Document]]:
+    """Yield the documents with the names of their studies."""
+    names = (report.study for report in reports)
+    return zip(names, documents, strict=True)
+
+
+def with_asides(path: Path, study: str, document: Document) -> Document:
+    """Return the document of a study with what its seats said when they were asked aside."""
+    blocks = tuple(aside_blocks(aside_differences(path, study)))
+    return replace(document, blocks=(*document.blocks, *blocks)) if blocks else document
 
 
 def with_forms(rows: Sequence[InTags], document: Document) -> Document:
@@ -177,6 +194,28 @@ def with_assessments(
         else report
         for report in reports
     ]
+
+
+def estimator_report(
+    path: Path, study: str | None = None, *, selection: Selection = ALL
+) -> Report[EstimatorTable]:
+    """Return what `arena report --estimators` prints of one study, or of all.
+
+    A study has a table for each group of scored replies.  Raises StudyError for an unknown study,
+    and for a filter of episodes: it would leave out the scorings.
+    """
+    if selection.filters:
+        raise StudyError(
+            f"estimators are compared over whole studies, found {selection.filters}; a study has a"
+            " table for each arm and contestant"
+        )
+    found = tuple(estimator_tables(path, study, selection))
+    empty = (
+        "There are no scores of stored replies in this store yet; make some with a study file that"
+        " has protocols.scoring.score (docs/scoring.md)."
+    )
+    documents = tuple(map(estimators_document, found))
+    return Report(found, documents, empty, "arena report --estimators")
 
 
 def rank_report(

@@ -10,7 +10,8 @@ questions is than that of so many independent replies.
 
 Within questions V(A) = A (1 - A) / m, of m questions with right and wrong replies.  So an area of 1
 has an interval too: without any spread the design effect is taken for the largest, as if all
-replies to a question were one.  It is at least FLOOR: near 1 the spread that is seen is too small.
+replies to a question were one.  It is at least FLOOR, and within questions, each of which has
+several pairs, FLOOR_WITHIN: near 1 the spread that is seen is too small.
 Elsewhere no spread means that the area cannot vary, as within questions where an estimator gives
 one value a question: there is no interval.
 """
@@ -22,6 +23,7 @@ import numpy as np
 from analysis.statistics.clustered import NO_SPREAD, Array
 
 FLOOR = 0.5
+FLOOR_WITHIN = 0.15
 STEPS = 60  # of bisection: more than the digits of a float
 
 
@@ -41,7 +43,7 @@ def area_limits(
     effect = np.divide(
         np.square(se), plain, out=largest.astype(np.float64), where=spread & (plain > 0)
     )
-    scale = quantile**2 * np.maximum(effect, FLOOR)
+    scale = quantile**2 * np.maximum(effect, FLOOR_WITHIN if wrong is None else FLOOR)
     low = crossing(found, np.zeros_like(found), scale, right, wrong)
     high = crossing(found, np.ones_like(found), scale, right, wrong)
     return low, high

@@ -44,7 +44,7 @@ MOST_CALLS = 5_000
 LARGE_BYTES = 256 * 2**20
 # Episodes whose pages are written one after another share their queries.
 GROUP = 64
-STUDY_KINDS = ("study", "figure", "figure.svg")
+STUDY_KINDS = ("study", "figure", "figure.svg", "estimators")
 EPISODE_KINDS = ("debate", "question", "call")
 # Pages of episodes show the images of their subjects.
 GROUPED_KINDS = (*EPISODE_KINDS, *IMAGE_KINDS)

@@ -12,8 +12,9 @@ accuracy, AURC) one set of 20,000 questions gives the truth.
 Then thirty equal estimators: how often is one named better than all others? And one that is better
 by some points: how often is it found, and how often is it in the set that may be best?
 
-Exit status 1 if an AUROC's interval holds the truth outside 92 to 98%, all at once in less than
-92%, a winner among equals is named in more than 5%, or the best is in its set in less than 92%.
+Exit status 1 if an AUROC's interval holds the truth outside 92 to 98%, by more than two standard
+errors of a share of so many sets, or all at once in less than 92%; if a winner among equals is
+named in more than 5%, or the best is in its set in less than 92%.
 """
 
 from __future__ import annotations
@@ -185,9 +186,9 @@ def coverage(given: argparse.Namespace) -> bool:
         print(f"{name}: {spread(np.array(rows))}")
     print(f"the best estimator is in its set in {100 * best.mean():.1f}%")
     means = own.mean(axis=0)
-    return bool(means.min() >= 0.92 and means.max() <= 0.98 and once.mean() >= 0.92) and bool(
-        best.mean() >= 0.92
-    )
+    noise = 2 * np.sqrt(0.95 * 0.05 / given.sets)
+    each = means.min() >= 0.92 - noise and means.max() <= 0.98 + noise
+    return bool(each and once.mean() >= 0.92 and best.mean() >= 0.92)
 
 
 def spread(rows: Array) -> str:
@@ -221,14 +222,15 @@ def main() -> int:
     options.add_argument("--questions", type=int, default=200)
     options.add_argument("--replies", type=int, default=5)
     options.add_argument("--processes", type=int, default=os.cpu_count())
+    options.add_argument("--part", choices=["coverage", "winners"], help="one of the two alone")
     given = options.parse_args()
     start = time.perf_counter()
     print(
         f"{utc_now():%Y-%m-%d}, {platform.machine()}, Python {platform.python_version()},"
         f" {given.sets} sets of {given.questions} questions with {given.replies} replies"
     )
-    held_all = coverage(given)
-    named = winners(given)
+    held_all = given.part == "winners" or coverage(given)
+    named = given.part == "coverage" or winners(given)
     print(f"{time.perf_counter() - start:.0f} s")
     return 0 if held_all and named else 1
 

@@ -16,7 +16,9 @@ from arena.cli.commands.selection import add_by, add_selection, selection_of
 from arena.errors import StudyError
 
 if TYPE_CHECKING:
+    from analysis.read.selection import Selection
     from analysis.reports.debates import StudyReport
+    from analysis.reports.estimators import EstimatorTable
     from analysis.reports.report import Report
 
 JSON_HELP = "as JSON: a list, or with --study one object"
@@ -30,6 +32,8 @@ def add(command: Command) -> None:
     report.add_argument("--rules", action="store_true", help=RULES)
     details = "each contestant's tests against 50%% and steps too (--json always has them)"
     report.add_argument("--details", action="store_true", help=details)
+    estimators = "estimators of confidence that were scored, side by side: quality and cost"
+    report.add_argument("--estimators", action="store_true", help=estimators)
     add_by(report)
     add_selection(report)
     report.add_argument(
@@ -79,6 +83,8 @@ def show_report(words: argparse.Namespace) -> int:
     from analysis.reports.report import debate_report
 
     selection = selection_of(words, words.by)
+    if words.estimators:
+        return show_estimators(words, selection)
     if (words.html or words.figures) and (selection.filters or selection.by != "agent"):
         raise StudyError(
             "--html and --figures show whole studies by agent; leave out --by, --models, --arms and"
@@ -101,6 +107,23 @@ def show_report(words: argparse.Namespace) -> int:
     return 0
 
 
+def show_estimators(words: argparse.Namespace, selection: Selection) -> int:
+    """Run `arena report --estimators`."""
+    from analysis.reports.report import estimator_report
+
+    if words.figures or words.mixed is not None or words.details:
+        raise StudyError(
+            "--estimators has tables of its own; leave out --figures, --mixed and --details, or"
+            " draw the figures of the study without it"
+        )
+    report = estimator_report(words.db, words.study, selection=selection)
+    if words.html and not words.json:
+        write_estimators(words, report)
+    else:
+        show(report, words)
+    return 0
+
+
 def show(report: Report[Any], words: argparse.Namespace) -> None:
     """Print a report as tables, or as JSON: a list, or one object for one study."""
     if words.json:
@@ -116,13 +139,39 @@ def show(report: Report[Any], words: argparse.Namespace) -> None:
         print(report.if_empty)
 
 
-def write_reports(words: argparse.Namespace, reports: Sequence[StudyReport]) -> None:
-    """Write the report as a page, its figures as files, or both, and say where they are."""
+def write_estimators(words: argparse.Namespace, report: Report[EstimatorTable]) -> None:
+    """Write the tables of estimators as a page, and say where it is."""
+    require_drawing()
+    from analysis.reports.html import check_target, estimators_page, write_atomically
+
+    check_target(words.html)
+    command = command_line(words, ("db", "study", "html"), "--estimators")
+    made = datetime.now(UTC)
+    content = estimators_page(words.db, report.results, command=command, made=made).encode()
+    write_atomically(words.html, content)
+    print(f"the report is in {words.html} ({len(content) / 1000:,.0f} kB); any browser shows it")
+
+
+def require_drawing() -> None:
+    """Raise StudyError if what draws figures is not installed."""
     try:
         import jinja2  # noqa: F401
         import vl_convert  # noqa: F401
     except ImportError as error:
         raise StudyError(f"figures need {error.name}: pip install 'peer-arena[view]'") from error
+
+
+def command_line(words: argparse.Namespace, names: Sequence[str], *others: str) -> str:
+    """Return the command of a report with these of its options, as far as they were given."""
+    options = [
+        f"--{name}={getattr(words, name)}" for name in names if getattr(words, name) is not None
+    ]
+    return shlex.join(["arena", "report", *others, *options])
+
+
+def write_reports(words: argparse.Namespace, reports: Sequence[StudyReport]) -> None:
+    """Write the report as a page, its figures as files, or both, and say where they are."""
+    require_drawing()
     from analysis.reports.html import check_target, page, write_atomically, write_figures
 
     if words.html:
@@ -134,12 +183,7 @@ def write_reports(words: argparse.Namespace, reports: Sequence[StudyReport]) -> 
     if words.html:
         studies = "study" if len(reports) == 1 else "studies"
         print(f"drawing the figures of {len(reports)} {studies} …", file=sys.stderr)
-        options = [
-            f"--{name}={getattr(words, name)}"
-            for name in ("db", "study", "margin", "mixed", "html")
-            if getattr(words, name) is not None
-        ]
-        command = shlex.join(["arena", "report", *options])
+        command = command_line(words, ("db", "study", "margin", "mixed", "html"))
         content = page(words.db, reports, command=command, made=datetime.now(UTC)).encode()
         write_atomically(words.html, content)
         size = f"{len(content) / 1000:,.0f} kB"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from arena.web.pages.call import call, text
 from arena.web.pages.compare import compare
+from arena.web.pages.estimators import estimators
 from arena.web.pages.figure import FILTERS, figure, picture_pdf, picture_png, picture_svg
 from arena.web.pages.images import IMAGE_KINDS, image
 from arena.web.pages.report import CHOICES, report
@@ -23,6 +24,7 @@ PAGES: tuple[tuple[str, str, PageFunction], ...] = (
     ("study", "/study/{name:path}", study),
     ("figure", "/figure/{name:path}", figure),
     ("report", "/report/{name:path}", report),
+    ("estimators", "/estimators/{name:path}", estimators),
     ("call", "/call/{name:path}", call),
     ("debate", "/debate/{name:path}", transcript),
     ("question", "/question/{name:path}", transcript),
@@ -50,6 +52,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "figure.pdf": DRAWN,
     **dict.fromkeys(IMAGE_KINDS, ()),
     "report": CHOICES,
+    "estimators": (),
     "call": ("seat", "step"),
     "text": ("seat", "step", "what"),
     "debate": ("private", "block", "page"),

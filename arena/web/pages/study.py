@@ -55,6 +55,8 @@ STUDY_KIND = """
                'plays') as kind,
            exists (from rulings r join plays p on p.episode = r.debate
                    where p.study = $study) as judged,
+           exists (from scores s join plays p on p.episode = s.episode
+                   where p.study = $study) as scored,
            exists (from rulings r join plays p on p.episode = r.debate
                    join plays j on j.episode = r.episode
                    join runs on runs.study = j.study and runs.simulated
@@ -215,6 +217,7 @@ class StudyContent(PageContent):
 
     study: Row
     judges_simulated: bool
+    scored: bool
     kind: str
     facts: Sequence[Row]
     ended: int
@@ -275,17 +278,21 @@ def study(site: Site, name: str, query: Query) -> Page:
         choices = options(ask, name, kind, judged)
     if not rows and page > 1:
         raise StudyError(f"this list has no page {page}; it begins with page 1")
-    figures = figures_for(kind, judged, site.private)
     total = rows[0]["total"] if rows else 0
     content = StudyContent(
         study=studies[0],
         judges_simulated=holds["judges_simulated"],
+        scored=holds["scored"],
         kind=kind,
         facts=facts,
         ended=sum(row["done"] + row["failed"] for row in facts),
         planned=max(plan["planned"] or 0, sum(row["played"] for row in facts)),
         cost=cost,
-        figures=[figure for figure in figures if figure.name != "missing" or missing],
+        figures=[
+            figure
+            for figure in figures_for(kind, judged, site.private, scored=holds["scored"])
+            if figure.name != "missing" or missing
+        ],
         summary=summary,
         tables=tables,
         left_out=left_out,

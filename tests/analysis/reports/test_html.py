@@ -170,7 +170,7 @@ def test_hostile_names_are_text(add: Add) -> None:
 def test_an_empty_store_and_an_unfinished_study_have_pages(add: Add) -> None:
     path = add("s", RISING | {"status": "open"})
     assert "No finished debate with a rating." in html(path)
-    assert "There is no study" in page(path, [], command="arena report", made=MADE)
+    assert "There is nothing to report" in page(path, [], command="arena report", made=MADE)
 
 
 def test_a_browser_shows_it_without_complaint_at_any_width(whole: str, tmp_path: Path) -> None:

@@ -1,0 +1,191 @@
+"""The table of estimators: what it says of replies with a known truth, and of a stored scoring."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import astuple
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agents import agent
+from agents.simulated.questions import simulated_questions
+from analysis.figures.estimators import with_cost
+from analysis.figures.registry import figure
+from analysis.read.scores import EstimatorScores, ScoredGroup, Spent, read_scores
+from analysis.reports.estimators import EstimatorTable, estimator_table
+from analysis.reports.plain_json import json_object
+from analysis.reports.tables.estimators import estimators_document
+from analysis.statistics.clustered import Array
+from arena import Arena, Arm, Sampling, Study
+from arena.cli.main import main
+from arena.errors import StudyError
+from protocols.scoring import score
+from protocols.self_consistency import self_consistency
+
+QUESTIONS, REPLIES = 60, 3
+
+
+def scores(
+    name: str,
+    values: Array,
+    kind: str = "score",
+    *,
+    samples: int = 1,
+    source: str = "",
+    features: Array | None = None,
+) -> EstimatorScores:
+    """An estimator of the group, in a pass that took two calls a question."""
+    missing = int(np.isnan(values).sum())
+    reasons = {"why": missing} if missing else {}
+    spent = Spent(2.0, 0.5, 3.0)
+    return EstimatorScores(
+        name, kind, values, reasons, samples, ("s", source or name), spent, features
+    )
+
+
+@pytest.fixture(scope="module")
+def found() -> EstimatorTable:
+    """Three estimators of replies of which two thirds are right, each reply one call."""
+    rng = np.random.default_rng(0)
+    size = QUESTIONS * REPLIES
+    right = (rng.random(size) < 0.66).astype(np.float64)
+    right[5] = np.nan
+    known = np.nan_to_num(right)
+    sees = known + rng.normal(size=size) / 3
+    gaps = sees.copy()
+    gaps[::2] = np.nan
+    features = np.column_stack((sees, rng.normal(size=(size, 2))))
+    group = ScoredGroup(
+        *("study", "answers", "arm", "who", True),
+        np.repeat(np.arange(QUESTIONS), REPLIES),
+        right,
+        rng.normal(500, 50, size),
+        (1 - known).astype(np.int64),
+        np.tile([1.0, 0.1, 2.0], (size, 1)),
+        (
+            scores("sees", sees, samples=REPLIES, source="pass"),
+            scores("stated", np.clip(0.9 + rng.normal(size=size) / 50, 0, 1), "probability"),
+            scores("gaps", gaps),
+            scores("never", np.full(size, np.nan)),
+            scores(
+                *("probe", np.full(size, np.nan)),
+                samples=REPLIES,
+                source="pass",
+                features=features,
+            ),
+        ),
+    )
+    return estimator_table(group)
+
+
+def test_the_table_has_a_row_for_length_and_for_what_is_learned(found: EstimatorTable) -> None:
+    rows = {row.name: row for row in found.estimators}
+    assert sorted(rows) == ["gaps", "length", "probe, learned", "sees", "stated"]
+    assert found.estimators[0].quality.over.mean > 0.95
+    assert found.ungraded == 1
+    assert found.replies == QUESTIONS * REPLIES - 1
+    assert rows["length"].quality.may_be_best is None
+    assert rows["gaps"].quality.may_be_best is None
+    assert rows["stated"].quality.may_be_best is False
+    assert list(found.not_available) == ["never", "probe"]
+    assert rows["gaps"].missing == {"why": 90}
+
+
+def test_calibration_is_of_stated_probabilities_or_named_by_its_recalibration(
+    found: EstimatorTable,
+) -> None:
+    rows = {row.name: row for row in found.estimators}
+    assert rows["sees"].calibration is None
+    assert "temperature" not in rows["sees"].recalibrated
+    stated = rows["stated"].calibration
+    assert stated is not None
+    assert stated.ece == pytest.approx(0.9 - found.right, abs=0.02)
+    assert rows["stated"].recalibrated["Platt"].ece < 0.1
+
+
+def test_costs_alone_and_shared(found: EstimatorTable) -> None:
+    rows = {row.name: row for row in found.estimators}
+    # Its pass, and the two other replies to each question.
+    assert astuple(rows["sees"].alone) == pytest.approx((4.0, 0.7, 7.0))
+    # Two estimators come of the pass and read the samples.
+    assert astuple(rows["sees"].shared) == pytest.approx((2.0, 0.35, 3.5))
+    assert rows["stated"].alone == rows["stated"].shared == Spent(2.0, 0.5, 3.0)
+    assert rows["length"].alone == Spent(0.0, 0.0, 0.0)
+
+
+def test_weighted_votes_beat_the_majority_where_values_know_more(found: EstimatorTable) -> None:
+    votes = next(row.votes for row in found.estimators if row.name == "sees")
+    assert votes is not None
+    assert votes.surest > votes.majority
+    assert votes.surest_less_majority.ci_low > 0
+
+
+def test_the_document_and_the_json_say_the_same(found: EstimatorTable) -> None:
+    document = estimators_document(found)
+    assert document.warnings[0].startswith("SIMULATED")
+    titles = [block.title for block in document.blocks]
+    assert "AUROC: which questions are hard, and which replies are right" in titles
+    assert "after Platt's recalibration, cross-fitted by question" in " ".join(titles)
+    plain = json.loads(json.dumps(json_object(found), allow_nan=False))
+    assert plain["estimators"][0]["quality"]["over"]["mean"] > 0.95
+    assert plain["rules"]["winner"]
+
+
+def test_the_front_has_those_that_none_beats_for_less() -> None:
+    rows = [
+        {"auroc": 0.6, "dollars": 0.0, "calls": 0},
+        {"auroc": 0.8, "dollars": 1.0, "calls": 1},
+        {"auroc": 0.7, "dollars": 2.0, "calls": 1},
+    ]
+    drawn, unit = with_cost(rows)
+    assert unit == "dollars"
+    assert [row["front"] for row in drawn] == [True, True, False]
+    unpriced, unit = with_cost([rows[0] | {"dollars": None}, rows[1]])
+    assert unit == "calls"
+    assert [row["cost"] for row in unpriced] == [0, 1]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scored study of a simulated solver."""
+    path = tmp_path_factory.mktemp("scored") / "scored.duckdb"
+    solver = agent("sim/solver", sampling=Sampling(logprobs=5))
+    arm = Arm("votes", self_consistency, [{"solver": solver}], {"paths": 3})
+    study = Study("lab", [arm], simulated_questions(12))
+    estimators = ["length", "logprob_mean", "stated_confidence", "semantic_entropy"]
+    scoring = score("scores", study, estimators, entailment=agent("sim/pairs"))
+
+    async def play() -> None:
+        arena = Arena(path)
+        await arena.play(study)
+        await arena.play(scoring.write(path))
+
+    asyncio.run(play())
+    return path
+
+
+@pytest.mark.slow
+def test_scores_are_read_with_outcomes_reasons_and_costs(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [group] = read_scores(store, "lab")
+    assert (group.kind, group.arm, group.simulated) == ("answers", "votes", True)
+    assert (group.questions, group.correct.size) == (12, 36)
+    by_name = {each.name: each for each in group.estimators}
+    assert by_name["stated_confidence"].missing == {"no confidence: not asked": 36}
+    assert by_name["semantic_entropy"].samples == 3
+    assert by_name["semantic_entropy"].spent.calls > 0
+    assert by_name["token_quantiles"].features is not None
+    assert np.allclose(by_name["length"].values, -group.length)
+    drawn = figure(store, "lab", "estimators")
+    counted = Arena(store).sql(drawn.sql)
+    assert {row["name"]: row["n"] for row in counted}["logprob_mean"] == 36
+    assert main(["report", "--db", str(store), "--estimators", "--study", "lab"]) == 0
+    assert "AUROC at equal length" in capsys.readouterr().out
+    with pytest.raises(StudyError, match="there is no study 'other'"):
+        read_scores(store, "other")
+    assert main(["report", "--db", str(store), "--estimators", "--arms", "votes"]) == 2
+    assert "whole studies" in capsys.readouterr().err
