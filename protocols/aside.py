@@ -120,7 +120,7 @@ def aside(
     if not words.strip():
         raise StudyError("an aside asks a question; give its words, or 'winning' or 'right'")
     of = study if isinstance(study, str) else study.name
-    own_name = name or f"{of} asides"
+    own_name = name or f"{of} asked aside"
     own_agents = () if isinstance(study, str) else agents_of(study)
     known = {agent.name: agent for agent in [*own_agents, *agents]}
     options: dict[str, object] = {"ask": words, "read": read or how}

@@ -66,7 +66,8 @@ class Profile:
     whole number.  `stake`: the share of its belief that it stakes, in [0, 1].  `excess`: the sum of
     both chances above 1, in [-1, 1].  `own`, `heard`, `relevant`, `asked_before`: what one more of
     each adds to a rating, in [-1, 1].  `asked_words`: words, at most 2000; `asked_strength`:
-    logits, in [-20, 20]: what being asked for a rating adds to a speech.
+    logits, in [-20, 20]: what being asked for a rating adds to a speech.  `aside`: what a question
+    aside adds to a rating, in [-1, 1].
     """
 
     bias: float = 0.0
@@ -86,6 +87,7 @@ class Profile:
     asked_before: float = 0.0
     asked_words: int = 0
     asked_strength: float = 0.0
+    aside: float = 0.0
 
 
 PROFILES = {
@@ -112,6 +114,7 @@ BOUNDS: Bounds = {
     "asked_before": (-1, 1),
     "asked_words": (0, 2000),
     "asked_strength": (-20, 20),
+    "aside": (-1, 1),
 }
 # What the end of a prompt holds where a rating is a stake alone, in whatever wording, and where two
 # chances are asked for.
@@ -146,6 +149,7 @@ class SimulatedDebater(BaseModel):
         shared = stream("debate", place.episode).gauss(0, 1) * profile.debate_sd
         form = form_of(request)
         mean = 0.5 + profile.bias + profile.drift * place.round + effect_of_debate(request, profile)
+        mean += profile.aside * place.phase.startswith("aside")
         level = mean + shared + draw.gauss(0, 1) * profile.noise
         is_readable = draw.random() >= profile.unreadable
         rating = rating_words(request, profile, level) if is_readable else "(no rating)"

@@ -150,7 +150,9 @@ def test_what_is_said_aside_is_private_and_read(path: Path) -> None:
         .rows
     )
     phases = ("closing", "opening", "rebuttal")
-    assert rows == tuple((f"aside after {p}", 0.4, "", "talks asides", "rating") for p in phases)
+    assert rows == tuple(
+        (f"aside after {p}", 0.4, "", "talks asked aside", "rating") for p in phases
+    )
 
 
 @pytest.mark.parametrize("read", READERS)
@@ -212,4 +214,4 @@ def test_another_seat_of_an_aside_is_not_shown_the_private_face(path: Path) -> N
 def test_asides_are_renamed_with_their_study() -> None:
     stage = aside(BOTH)
     assert stage.rename is not None
-    assert stage.rename(lambda name: f"new {name}").name == "new talks asides"
+    assert stage.rename(lambda name: f"new {name}").name == "new talks asked aside"

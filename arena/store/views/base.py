@@ -222,19 +222,6 @@ RECORD_VIEWS: dict[str, View] = {
             "image": "the hash of an image (see the table images); NULL: it is none",
         },
     ),
-    "latest_scores": View(
-        "One row is a number that an estimator gives to a stored turn, in a finished scoring",
-        """
-        select j.study as scoring_study, j.arm as scoring_arm, s.* from scores s
-        join episodes j on j.episode = s.scoring and j.status = 'done'
-        anti join left_out l on l.episode = s.episode
-        """,
-        {
-            "scoring_study": "the study in which the estimator was played",
-            "scoring_arm": "its arm: the estimator's function, and the agent that it asked",
-        },
-        question="How sure does each estimator say that the model was of each reply?",
-    ),
     "verdicts": View(
         "One row is one judge's word on one debate, in one seat order and repeat; a judging that"
         " failed has a row too, without a winner",

@@ -22,11 +22,13 @@ from arena.store.views.outcomes import OUTCOME_VIEWS
 from arena.store.views.questions import QUESTION_VIEWS
 from arena.store.views.readings import READING_VIEWS
 from arena.store.views.record import RECORD
+from arena.store.views.scores import SCORE_VIEWS
 from arena.store.views.seats import SEAT_VIEWS
 
 VIEWS: dict[str, View] = (
     READING_VIEWS
     | RECORD_VIEWS
+    | SCORE_VIEWS
     | LABEL_VIEWS
     | CONTESTANT_VIEWS
     | DEBATE_VIEWS
