@@ -50,7 +50,10 @@ BROAD = {
     *("arena.plugins", "arena.tournaments.study_file", "arena.web.lanes"),
 }
 # What other libraries call with arguments of their own.
-CALLED_BY_OTHERS = {"agents.local.forward.page_attention"}
+CALLED_BY_OTHERS = {
+    "agents.local.attention_chain.watched_attention",
+    "agents.local.forward.page_attention",
+}
 MOST_LINES = 440
 LONGEST_FUNCTION = 60
 

@@ -39,6 +39,8 @@ LOGITS_PER_STRETCH = 2**23
 # the features mean, and never change.
 STATE_NUMBERS = 64
 STATE_SEED = 220705221
+# Quantiles of log probabilities, arXiv 2404.10136.
+PERCENTS = (0, 10, 25, 50, 75, 90)
 
 
 class Runner(Protocol):
@@ -256,6 +258,10 @@ def token_measures(numbers: TokenNumbers, answer: tuple[int, int] | None) -> dic
     sums = (numbers.entropy.sum(dtype=np.float64), numbers.certainty[:-1].sum(dtype=np.float64))
     measures = reply_measures(logprob, *map(float, sums))
     measures["self_certainty_shifted_mean"] = float(numbers.certainty[1:].mean(dtype=np.float64))
+    for percent, value in zip(
+        PERCENTS, np.quantile(logprob.astype(np.float64), np.array(PERCENTS) / 100), strict=True
+    ):
+        measures[f"logprob_quantile_{percent}"] = float(value)
     if answer is not None:
         part = logprob[slice(*answer)].astype(np.float64)
         measures |= {

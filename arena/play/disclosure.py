@@ -8,7 +8,7 @@ the run.  A seat has one agent, so that what is private to the seat is private t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -27,7 +27,7 @@ from arena.play.prompt import (
     prompt_pieces,
 )
 from arena.private import reveal
-from arena.studies.branches import Branch
+from arena.studies.branches import Branch, Spoken
 from arena.types import Agent, Reading, Sampling, Seat, Subject, Turn
 
 TurnKey = tuple[str, str, int]
@@ -99,8 +99,14 @@ class Disclosure:
             raise
         return built
 
-    def _also(self, seat: Seat) -> tuple[Voice, ...]:
-        """Return the seat of the parent episode as which a seat of this one goes on, if any."""
+    def _also(self, seat: Seat) -> Collection[Voice]:
+        """Return the seats of other episodes in which a seat of this one has spoken.
+
+        These are that of the parent episode as which it goes on, and, where stored replies are
+        scored, those that its model has spoken itself.
+        """
+        if isinstance(self._subject, Spoken):
+            return self._subject.voices_of(seat.agent.model.name)
         if not isinstance(self._subject, Branch):
             return ()
         name = self._subject.seat_in_parent(seat.name)

@@ -299,7 +299,7 @@ def build_messages(
     prefill_parts: tuple[PromptPart, ...] = ()
     if prefill:
         beginning, begun, prefill_spans, _ = compose_message(
-            prefill, seat, episode, len(built), role="assistant", verbatim=True
+            prefill, seat, episode, len(built), role="assistant", verbatim=True, also=also
         )
         # An empty one is none, which a model need not be able to continue.
         if beginning.content:

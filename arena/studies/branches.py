@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 from arena.types import Subject
 
@@ -28,6 +29,14 @@ class Branch(Subject):
         that sat there.
         """
         return seat
+
+
+@runtime_checkable
+class Spoken(Protocol):
+    """A subject that holds what models have said, which they may read again in whole."""
+
+    def voices_of(self, model: str) -> Collection[tuple[str, str]]:
+        """Return (episode, seat) in which the model of this name has spoken it."""
 
 
 def parent_row(subject: Subject) -> dict[str, object]:

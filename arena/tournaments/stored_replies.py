@@ -147,6 +147,12 @@ class StoredSamples(Subject):
     replies: Sequence[StoredReply] = ()
     turns: Sequence[Turn] = ()
 
+    def voices_of(self, model: str) -> tuple[tuple[str, str], ...]:
+        """Return the seats in which the model that answered has spoken; none for another model."""
+        if model != self.model:
+            return ()
+        return tuple({(turn.episode, turn.seat) for turn in self.turns})
+
 
 class Shelf:
     """The stored replies of a study, by question, of which few are in memory.

@@ -100,6 +100,24 @@ HOME: dict[str, tuple[str, str]] = {
     "claim_logprob_weakest": (CLAIMS, "claim_probabilities"),
     "stability_under_paraphrase": ("protocols.estimators.paraphrase", "paraphrase"),
     "sensitivity_to_meaning": ("protocols.estimators.paraphrase", "paraphrase"),
+    # A local model reads the reply, its own or another's: one pass, with all of these numbers.
+    "read_logprob_sum": READ,
+    "read_logprob_mean": READ,
+    "read_perplexity": READ,
+    "read_logprob_lowest_tenth": READ,
+    "read_entropy_mean": READ,
+    "read_self_certainty": READ,
+    "read_self_certainty_shifted": READ,
+    **{f"read_chow_quantile_{percent}": READ for percent in (0, 10, 25, 50, 75, 90)},
+    "read_answer_probability": READ,
+    "uqac": CHAIN,
+    "uqac_answer_product": CHAIN,
+    "uqac_answer_mean": CHAIN,
+    "uqac_chain_product": CHAIN,
+    "uqac_chain_mean": CHAIN,
+    "uqac_kept_product": CHAIN,
+    "uqac_kept_mean": CHAIN,
+    "p_ik": ("protocols.estimators.p_ik", "p_ik"),
 }
 # As protocols they have the names of their functions, which stand in ids.
 FUNCTIONS = {function: module for module, function in HOME.values()}
