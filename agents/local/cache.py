@@ -5,8 +5,9 @@ attention reads are a view and not a copy.  New ones are written at (row, positi
 hides the columns behind a row's own position.  Chunks of a prompt are padded on the left; the keys
 and values of padding go into a spare last column that nobody reads.
 
-Some models cannot be kept like this (sliding windows, state spaces, mixtures of them).  They run
-row by row with the cache that transformers makes for them: slower, with the same results.
+Layers with windows keep all of a row, and a mask of their own hides what lies before the window.
+Other layers cannot be kept like this (state spaces, chunks).  Models with some run row by row with
+the cache that transformers makes for them: slower, with the same results.
 """
 
 from __future__ import annotations
@@ -160,6 +161,7 @@ class SlotRows:
         # The mask is added to the attention scores.  A boolean one would be turned into such a mask
         # again in every layer.
         self._least = torch.finfo(model.dtype).min
+        self._windows = attention_windows(model.config.get_text_config()) or {"": None}
 
     def forward(self, first: int, ids: Ints, positions: Ints, keep: int = 1) -> torch.Tensor:
         """Run tokens `ids` [rows, n] of the rows from `first` on through the model.
@@ -174,7 +176,8 @@ class SlotRows:
         window.first = first
         window.last = first + len(ids)
         window.longest = int(seen.max()) + 1
-        if ids.shape[1] == 1 and positions.min() == window.longest - 1:
+        slides = any(size is not None and size < window.longest for size in self._windows.values())
+        if ids.shape[1] == 1 and positions.min() == window.longest - 1 and not slides:
             # One new token for rows of equal length, such as samples of one prompt: nothing is to
             # be hidden, and attention without a mask is faster.
             window.rows = window.positions = None
@@ -182,10 +185,27 @@ class SlotRows:
         window.rows = torch.arange(first, window.last, device=self._device)[:, None]
         columns = np.where(positions == PADDING, self.capacity, positions)
         window.positions = to_tensor(columns, self._device)
-        # [rows, 1, n, longest]: a token sees the columns up to its own position.
-        hidden = torch.arange(window.longest, device=self._device) > places[:, None, :, None]
-        mask = torch.zeros(hidden.shape, dtype=self._dtype, device=self._device)
-        return self._model.forward(tokens, mask.masked_fill_(hidden, self._least), places, keep)
+        return self._model.forward(tokens, self._masks(places), places, keep)
+
+    def _masks(self, places: torch.Tensor) -> torch.Tensor | dict[str, torch.Tensor]:
+        """Return what is added to the attention scores of tokens at `places` [rows, n].
+
+        A mask is [rows, 1, n, longest]; models with layers of several kinds get one for each.
+        """
+        columns = torch.arange(self._window.longest, device=self._device)
+        place = places[:, None, :, None]
+        masks: dict[int | None, torch.Tensor] = {}
+        for size in self._windows.values():
+            if size not in masks:
+                # A token sees the columns up to its own position, as far back as its window.
+                hidden = columns > place
+                if size is not None:
+                    hidden |= columns <= place - size
+                mask = torch.zeros(hidden.shape, dtype=self._dtype, device=self._device)
+                masks[size] = mask.masked_fill_(hidden, self._least)
+        if len(self._windows) == 1:
+            return next(iter(masks.values()))
+        return {kind: masks[size] for kind, size in self._windows.items()}
 
     def missing_pages(self, source: int, target: int, keep: int, length: int) -> int:
         """Return 0: every row has memory for `capacity` tokens."""
@@ -281,12 +301,17 @@ class CachedModel:
         self._has_logits_to_keep = "logits_to_keep" in names
 
     def forward(
-        self, ids: torch.Tensor, mask: torch.Tensor | None, positions: torch.Tensor, keep: int
+        self,
+        ids: torch.Tensor,
+        mask: torch.Tensor | dict[str, torch.Tensor] | None,
+        positions: torch.Tensor,
+        keep: int,
     ) -> torch.Tensor:
         """Run one forward pass; return the last `keep` logits: [rows, keep, vocabulary], float32.
 
         `ids` and `positions` are int64, [rows, n] (or [1, n] for positions that all rows share);
-        `mask` is added to the attention scores: [rows, 1, n, keys] in the model's dtype, or None.
+        `mask` is added to the attention scores: [rows, 1, n, keys] in the model's dtype, one for
+        each kind of layer, or None.
         """
         last = {"logits_to_keep": keep} if self._has_logits_to_keep else {}
         output = self._model(
@@ -298,6 +323,21 @@ class CachedModel:
             **last,
         )
         return output.logits[:, -keep:].float()
+
+
+def attention_windows(config: object) -> dict[str, int | None] | None:
+    """Return how far back the layers of each kind see, None for those that see everything.
+
+    The kinds are those of transformers' `layer_types`, "" where a model has but one.  None if some
+    layers are neither full attention nor a window.
+    """
+    kinds = set(getattr(config, "layer_types", None) or ())
+    window = getattr(config, "sliding_window", None)
+    if not kinds:
+        return {"": window if getattr(config, "use_sliding_window", True) else None}
+    if kinds - {"full_attention", "sliding_attention"}:
+        return None
+    return {kind: window if kind == "sliding_attention" else None for kind in sorted(kinds)}
 
 
 def cache_name(model: nn.Module) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from logging import getLogger
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from agents.local.cache import PADDING, Rows, SlotRows, SoloRows
+from agents.local.cache import PADDING, Rows, SlotRows, SoloRows, attention_windows
 from agents.local.forward import Forward, ModelForward, OwnForward, family_problem
 from agents.local.lane_inputs import Lane, Piece
 from agents.local.lanes import PAGE, LaneRows
@@ -34,7 +34,8 @@ SHORTEST_ROW = 512
 CPU_CACHE_BYTES = 4 * 2**30
 # Bytes on a GPU that pieces of prompts, graphs and the libraries need.
 GPU_WORKSPACE_BYTES = 3 * 2**30
-SLIDING = ("sliding_attention", "chunked_attention")
+# The window of layers that have one, while a model is compared with transformers.
+SHORT_WINDOW = 5
 # How many times further from the model's own logits than rounding moves them ours may lie.  Both
 # are rounded, so that their difference has sqrt(2) times the spread; three of these.
 ROUNDING_FACTOR = 4.0
@@ -58,7 +59,7 @@ def rows_for(loaded: LoadedModel, settings: Settings) -> Rows | LaneRows:
             " leave it out, or take less"
         )
     problem: str | None = None
-    if model.device.type == "cuda" and can_be_kept_in_rows(
+    if model.device.type == "cuda" and can_be_kept_in_pages(
         config, settings.context or min(positions, LONGEST_ROW)
     ):
         rows = lane_rows(model, settings, positions)
@@ -69,10 +70,12 @@ def rows_for(loaded: LoadedModel, settings: Settings) -> Rows | LaneRows:
     room = cache_bytes(model) // (slots * bytes_per_token(model) or 1)
     check_room(model, slots, settings.context)
     context = settings.context or min(positions, max(SHORTEST_ROW, min(LONGEST_ROW, room)))
-    if not can_be_kept_in_rows(config, context):
-        problem = "not all of its attention is full"
+    if attention_windows(config) is None:
+        kinds = sorted(set(config.layer_types) - {"full_attention", "sliding_attention"})
+        problem = f"it has layers of the kind {' and '.join(kinds)}, which are not batched"
     else:
-        problem = batching_problem(model, lambda ids: slot_logits(model, ids))
+        with short_windows(model):
+            problem = batching_problem(model, lambda ids: slot_logits(model, ids))
     if problem is None:
         return SlotRows(model, slots, context)
     LOG.warning(
@@ -156,21 +159,28 @@ def page_count(model: PreTrainedModel, widest: int) -> int:
     return max(0, int(room)) // (PAGE * bytes_per_token(model))
 
 
-def can_be_kept_in_rows(config: object, context: int) -> bool:
+def can_be_kept_in_pages(config: object, context: int) -> bool:
     """Return whether every layer sees all of a sequence of `context` tokens.
 
     It does with full attention, or with a window that is as long.
     """
-    kinds = set(getattr(config, "layer_types", None) or ())
-    window = getattr(config, "sliding_window", None)
-    if kinds - {"full_attention", *SLIDING}:
-        return False
-    slides = (
-        bool(kinds & set(SLIDING))
-        if kinds
-        else getattr(config, "use_sliding_window", True) and window is not None
-    )
-    return not slides or (window or 0) >= context
+    windows = attention_windows(config)
+    return windows is not None and all(size is None or size >= context for size in windows.values())
+
+
+@contextmanager
+def short_windows(model: PreTrainedModel) -> Iterator[None]:
+    """Let the windows of a model be short, so that a few tokens tell whether they are kept."""
+    config = model.config.get_text_config()
+    before = getattr(config, "sliding_window", None)
+    if before is None:
+        yield
+        return
+    config.sliding_window = min(before, SHORT_WINDOW)
+    try:
+        yield
+    finally:
+        config.sliding_window = before
 
 
 @torch.inference_mode()  # type: ignore[untyped-decorator]  # torch counts as untyped

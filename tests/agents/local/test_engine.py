@@ -15,7 +15,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.local.cache import Rows, SlotRows
+from agents.local import cache
+from agents.local.cache import Rows, SlotRows, attention_windows
 from agents.local.choosing import TokenSampling
 from agents.local.drafts import GenerationResult, Job
 from agents.local.engine import Engine
@@ -177,14 +178,22 @@ def test_what_cannot_be_kept_in_rows_takes_the_slower_path(tmp_path: Path) -> No
         ).can_truncate
         for kind in KINDS
     }
-    assert can_truncate == dict.fromkeys(KINDS, True) | {
-        "sliding": False,
-        "hybrid": False,
-        "mamba": False,
-        "alibi": False,
-    }
-    window = load(str(tmp_path / "sliding"), Settings())
-    assert rows_for(window, Settings(context=16)).can_truncate
+    assert can_truncate == dict.fromkeys(KINDS, True) | {"mamba": False, "alibi": False}
+
+
+@pytest.mark.parametrize("kind", ["sliding", "hybrid"])
+def test_a_window_that_is_not_kept_is_seen_on_loading(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Far longer than the tokens that are compared.
+    model = load(str(tiny(tmp_path, kind, sliding_window=96)), Settings())
+    right = attention_windows(model.model.config)
+    assert right is not None
+    assert set(right.values()) == {"sliding": {96}, "hybrid": {96, None}}[kind]
+    assert rows_for(model, Settings(context=128)).can_truncate
+    monkeypatch.setattr(cache, "attention_windows", lambda config: dict.fromkeys(right))
+    assert not rows_for(model, Settings(context=128)).can_truncate
+    assert model.model.config.sliding_window == 96
 
 
 async def test_sampled_replies_are_the_same_alone_and_in_any_batch(loaded: LoadedModel) -> None:
@@ -297,7 +306,7 @@ class Faulty:
         return self.rows.forward(first, ids, positions, keep)
 
 
-@pytest.mark.parametrize("kind", ["qwen3", "hybrid"])
+@pytest.mark.parametrize("kind", ["qwen3", "alibi"])
 async def test_agents_that_give_up_and_memory_that_runs_out_change_nothing_for_the_others(
     tmp_path: Path, kind: str
 ) -> None:
@@ -367,7 +376,7 @@ async def test_what_never_fits_the_memory_fails_and_the_others_go_on(loaded: Loa
     ]
 
 
-@pytest.mark.parametrize("kind", ["qwen3", "hybrid"])
+@pytest.mark.parametrize("kind", ["qwen3", "mamba"])
 async def test_a_row_that_fails_takes_no_other_with_it(tmp_path: Path, kind: str) -> None:
     """Token 99 cannot be read; rows of attention alone are also parted while they generate."""
     model = load(str(tiny(tmp_path, kind)), Settings())
@@ -425,7 +434,7 @@ def test_whichever_rows_fail_the_others_say_what_they_say_alone(
 
 
 async def test_rows_that_cannot_be_tried_alone_are_to_be_asked_again(tmp_path: Path) -> None:
-    model = load(str(tiny(tmp_path, "hybrid")), Settings())
+    model = load(str(tiny(tmp_path, "mamba")), Settings())
     all_queued, failures = threading.Event(), []
 
     def fails(ids: object, positions: object) -> None:
