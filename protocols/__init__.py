@@ -42,6 +42,7 @@ HOME = {
     "self_agreement": "protocols.self_agreement",
     "self_check": "protocols.critique",
     "self_consistency": "protocols.self_consistency",
+    "self_ensembling": "protocols.self_ensembling",
     "single": "protocols.single",
     "society_of_minds": "protocols.society_of_minds",
     "universal_self_consistency": "protocols.universal_self_consistency",

@@ -12,7 +12,8 @@ from protocols import HOME, laws, named
 # Debates and judgings return no answers, labels of private reasoning no confidence; best_of_n needs
 # the probabilities of tokens.
 WITHOUT_ANSWERS = {"debate", "judging", "private_reasoning", "best_of_n", "recheck"}
-WITHOUT_ANSWERS |= {"relative_confidence"}
+# They score stored replies, or the options of a question.
+WITHOUT_ANSWERS |= {"relative_confidence", "self_ensembling"}
 STATED = {"confidence_elicitation": {"stated"}, "single": set()}
 
 
