@@ -45,6 +45,7 @@ HOME = {
     "self_ensembling": "protocols.self_ensembling",
     "single": "protocols.single",
     "society_of_minds": "protocols.society_of_minds",
+    "thinking_out_loud": "protocols.thinking_out_loud",
     "universal_self_consistency": "protocols.universal_self_consistency",
 }
 

@@ -8,10 +8,22 @@ import re
 from agents.simulated.replies import ParsedRequest
 
 FIXED_ANSWER = re.compile(r"Your answer to this question is \\boxed\{(\d{1,3})\}")
+UNKNOWN = "\\boxed{I don't know}"
 ASKS_A_LISTENER = "the answer of this reply is right"
 SHOWN_REPLY = re.compile(r"\[[0-9a-f]{8}\] Reply\n(?P<words>.*)\n\[[0-9a-f]{8}\] End", re.DOTALL)
 # Of a reply of so many characters a listener is as sure as without its explanation.
 USUAL_LENGTH = 1000
+
+
+def may_not_know(parsed: ParsedRequest) -> bool:
+    """Return whether a reply may say that its author does not know."""
+    return UNKNOWN in parsed.words
+
+
+def steps_of_doubt(steps: int, level: float, wanders: float) -> int:
+    """Return how many paragraphs a solver thinks, 1 to 64: more, the less sure it is."""
+    doubt = 1 - min(max(level, 0.0), 1.0)
+    return min(64, max(1, round(steps * (1 + 4 * wanders * doubt))))
 
 
 def fixed_answer(parsed: ParsedRequest) -> str | None:

@@ -22,7 +22,9 @@ arXiv 2412.19513); else a right one becomes a mistake, and a wrong one stays as 
 
 Where it is to end with `Verdict: right` or `Verdict: wrong`, its verdict on the last answer that it
 is shown is true with probability `critic`.  Asked how likely the answer of a reply is right, it
-rates that answer; the logit rises by `swayed` with the logarithm of the reply's length.
+rates that answer; the logit rises by `swayed` with the logarithm of the reply's length.  Where it
+may say that it does not know, it does with probability `abstains`, and `wanders` says how much
+longer it thinks, the less sure it is.
 
 A solver states the confidence 100 * clip(c + bias + discrimination * (right - c) + N(0, noise), 0,
 1), where c is its chance to be right after reading its peers and `right` is 1 or 0.  But for
@@ -89,10 +91,11 @@ class SolverProfile:
     """The parameters of a simulated solver.
 
     `ability`, `peer_weight`, `swayed`: logits, in [-20, 20].  `shared`, `concentration`, `slip`,
-    `unreadable`, `stays`, `corrects`, `critic`: in [0, 1].  `distractors`: the number of mistakes
-    it can make, 1 to 9.  Of the stated confidence: `bias` in [-1, 1], `discrimination` in [0, 1]
-    and `noise` (a standard deviation) in [0, 1].  `steps`: paragraphs of its thoughts, 1 to 64.
-    `seed`: a whole number; solvers with the same seed have the shared draws in common.
+    `unreadable`, `stays`, `corrects`, `critic`, `abstains`, `wanders`: in [0, 1].
+    `distractors`: the number of mistakes it can make, 1 to 9.  Of the stated confidence: `bias` in
+    [-1, 1], `discrimination` in [0, 1] and `noise` (a standard deviation) in [0, 1].  `steps`:
+    paragraphs of its thoughts, 1 to 64.  `seed`: a whole number; solvers with the same seed have
+    the shared draws in common.
     """
 
     ability: float = 0.0
@@ -110,13 +113,15 @@ class SolverProfile:
     corrects: float = 0.0
     critic: float = 0.8
     swayed: float = 0.0
+    abstains: float = 0.0
+    wanders: float = 0.0
     seed: int = 0
 
 
 SHARES = dict.fromkeys(
     (
         *("shared", "concentration", "discrimination", "noise", "slip", "unreadable"),
-        *("stays", "corrects", "critic"),
+        *("stays", "corrects", "critic", "abstains", "wanders"),
     ),
     (0.0, 1.0),
 )
@@ -257,6 +262,10 @@ class SimulatedSolver(BaseModel):
         level = self._level(parsed.question, answer, chance) + noise
         # The confidences of the steps are such that their product is that of the whole.
         steps = self.profile.steps
+        if assessing.may_not_know(parsed):
+            if uniforms("abstains", self.profile.seed, request.seed)[0] < self.profile.abstains:
+                return f"{parsed.opening}\n\n{assessing.UNKNOWN}"
+            steps = assessing.steps_of_doubt(steps, level, self.profile.wanders)
         if fixed is not None:
             steps = assessing.explanation_steps(parsed, steps)
         each = None

@@ -13,6 +13,7 @@ from typing import Annotated
 from analysis.read.assessed_replies import read_assessed
 from analysis.read.option_probabilities import read_option_answers, read_option_scores
 from analysis.read.selection import ALL, Selection, open_selected
+from analysis.read.thinking import read_thinking
 from analysis.reports.critiques import CritiqueRow, critique_row
 from analysis.reports.listeners import ListenerFindings, listener_findings
 from analysis.reports.option_probabilities import (
@@ -22,8 +23,9 @@ from analysis.reports.option_probabilities import (
     reasoning_rows,
 )
 from analysis.reports.plain_json import OPTIONAL
+from analysis.reports.thinking import ThinkingRow, thinking_row
 
-VIEWS = ("episodes", "latest_turns", "latest_answers", "latest_scores")
+VIEWS = ("episodes", "latest_turns", "latest_answers", "latest_scores", "calls")
 PROTOCOLS = "select distinct protocol from episodes"
 
 
@@ -33,13 +35,14 @@ class Assessments:
 
     `options`: CL, CS and RSS from probabilities of options; `reasoning`: probabilities before and
     after reasoning; `critiques`: verdicts of critics on its replies; `listeners`: how sure
-    others are of them.
+    others are of them; `thinking`: what they do not know, and confidence by length of reasoning.
     """
 
     options: Annotated[tuple[OptionsRow, ...] | None, OPTIONAL] = None
     reasoning: Annotated[tuple[ReasoningRow, ...] | None, OPTIONAL] = None
     critiques: Annotated[tuple[CritiqueRow, ...] | None, OPTIONAL] = None
     listeners: Annotated[ListenerFindings | None, OPTIONAL] = None
+    thinking: Annotated[tuple[ThinkingRow, ...] | None, OPTIONAL] = None
 
 
 def read_assessments(
@@ -56,12 +59,14 @@ def read_assessments(
         scores = read_option_scores(con, study) if "option_probability" in played else {}
         critiques = read_assessed(con, "critique", study) if "critique" in played else {}
         heard = read_assessed(con, "listener", study) if "listener" in played else {}
+        thoughts = read_thinking(con, study) if "thinking_out_loud" in played else {}
     return {
         name: Assessments(
             tuple(options_row(each) for each in options.get(name, ())) or None,
             tuple(row for each in scores.get(name, ()) for row in reasoning_rows(each)) or None,
             tuple(critique_row(each) for each in critiques.get(name, ())) or None,
             listener_findings(heard.get(name, ())),
+            tuple(thinking_row(each) for each in thoughts.get(name, ())) or None,
         )
-        for name in {*options, *scores, *critiques, *heard}
+        for name in {*options, *scores, *critiques, *heard, *thoughts}
     }

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.statistics.clustered import NO_SPREAD, Array, divide
+from analysis.statistics.clustered import NO_SPREAD, Array, Codes, divide
 
 Counts = NDArray[np.uint16]
 # Values in memory at a time: resamples are drawn in pieces, else a thousand debates took gigabytes.
@@ -90,6 +90,22 @@ def draw(clusters: int, resamples: int, seed: int, *, width: int = 0) -> Iterato
         rows = rng.integers(clusters, size=(draws, clusters)) + clusters * np.arange(draws)[:, None]
         counts = np.bincount(rows.ravel(), minlength=draws * clusters)
         yield counts.reshape(draws, clusters).astype(np.uint16)
+
+
+def value_weights(code: Codes, size: int, resamples: int) -> Iterator[Array]:
+    """Yield how often each of N values counts, (draws, N): once, then in each resample of clusters.
+
+    `code` (N,) is the cluster of each value, in [0, size); with fewer than 2 clusters there is no
+    resample.
+    """
+    yield np.ones((1, code.size))
+    if size < 2:
+        return
+    # In pieces: two thousand draws of a hundred thousand values do not fit into memory.
+    step = max(1, CHUNK_VALUES // code.size)
+    for counts in draw_counts(size, resamples):
+        for start in range(0, len(counts), step):
+            yield counts[start : start + step, code].astype(np.float64)
 
 
 def intervals(estimates: Array, draws: Array) -> list[Interval]:

@@ -12,18 +12,11 @@ together.  Undefined results are nan.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.statistics.bootstrap import (
-    CHUNK_VALUES,
-    Interval,
-    draw_counts,
-    intervals,
-    ratio_intervals,
-)
+from analysis.statistics.bootstrap import Interval, intervals, ratio_intervals, value_weights
 from analysis.statistics.calibration import bin_of, check_ratings
 from analysis.statistics.clustered import Array, Codes, divide, sums_by_code
 
@@ -69,7 +62,10 @@ def calibration_gap(
     _, code = np.unique(question, return_inverse=True)
     size = int(code.max(initial=-1)) + 1
     fits = np.concatenate(
-        [fit_of(weight, model, listener, correct) for weight in weights_of(code, size, resamples)]
+        [
+            fit_of(weight, model, listener, correct)
+            for weight in value_weights(code, size, resamples)
+        ]
     )
     ece_gap, auroc_gap = fits[:, 1] - fits[:, 0], fits[:, 2] - fits[:, 3]
     gaps = np.stack((ece_gap, auroc_gap), axis=1)
@@ -97,18 +93,6 @@ def calibration_gap(
         difference,
         over,
     )
-
-
-def weights_of(code: Codes, size: int, resamples: int) -> Iterator[Array]:
-    """Yield how often each value counts, (draws, N): once, then in each resample of questions."""
-    yield np.ones((1, code.size))
-    if size < 2:
-        return
-    # In pieces: two thousand draws of a hundred thousand values do not fit into memory.
-    step = max(1, CHUNK_VALUES // code.size)
-    for counts in draw_counts(size, resamples):
-        for start in range(0, len(counts), step):
-            yield counts[start : start + step, code].astype(np.float64)
 
 
 def fit_of(weight: Array, model: Array, listener: Array, correct: Array) -> Array:

@@ -9,6 +9,7 @@ import pytest
 from analysis.reports.assessments import read_assessments
 from analysis.reports.debates import study_reports
 from arena import Arena, run_stages
+from arena.errors import StudyError
 from arena.tournaments.study_file import load_stages, load_study
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
@@ -88,3 +89,22 @@ def test_a_listener_that_length_sways_is_found_and_one_that_it_does_not_is_not(
     assert 0.3 < slope[True].mean < 0.55
     assert slope[True].ci_low > 0.2
     assert slope[False].ci_low < 0 < slope[False].ci_high
+
+
+@pytest.mark.slow
+def test_planted_abstentions_and_wandering_are_found_by_stage(tmp_path: Path) -> None:
+    models = "sim/solver:abstains=0.3,sim/solver:wanders=1:noise=0.05"
+    options = [f"models={models}", "stages=instruct,rl", "number=120"]
+    study = load_study(EXPERIMENTS / "thinking_out_loud.py", options)
+    arena = Arena(tmp_path / "a.duckdb")
+    assert arena.run(study).done == 240
+    found = read_assessments(arena.path, study.name)[study.name].thinking
+    assert found is not None
+    rows = {row.arm: row for row in found}
+    assert rows["instruct"].unknown_share.ci_low < 0.3 < rows["instruct"].unknown_share.ci_high
+    assert rows["rl"].unknown == 0
+    # Thoughts of one length have no correlation; those that wander are shorter the surer.
+    assert rows["rl"].length_all.ci_high < -0.8
+    assert "do not know" in str(arena.report(study.name))
+    with pytest.raises(StudyError, match="2 models need as many stages, found 1"):
+        load_study(EXPERIMENTS / "thinking_out_loud.py", [f"models={models}", "stages=rl"])

@@ -19,6 +19,7 @@ from analysis.reports.tables.formatting import (
     percent,
     points,
 )
+from analysis.reports.thinking import ThinkingRow
 from analysis.statistics.bootstrap import Interval
 from arena.text import pluralize
 
@@ -34,6 +35,8 @@ def assessment_blocks(found: Assessments) -> Iterator[Block]:
     if found.listeners:
         yield from gaps_blocks(found.listeners)
         yield convincing_block(found.listeners)
+    if found.thinking:
+        yield from thinking_blocks(found.thinking)
 
 
 def with_limits(value: Interval, digits: int = 3) -> str:
@@ -177,3 +180,25 @@ def convincing_block(found: ListenerFindings) -> Block:
     )
     title = "What makes listeners surer of the same answers"
     return table(title, headings, cells, notes)
+
+
+def thinking_blocks(rows: Sequence[ThinkingRow]) -> Iterator[Block]:
+    """Return what models say that they do not know, and their confidence by length."""
+    fits = []
+    lengths = []
+    for row in rows:
+        auroc = with_limits(row.scores.auroc)
+        gap = points(row.scores.gap.mean)
+        known = percent_with_limits(row.unknown_share)
+        right = percent(row.accuracy)
+        fits.append((row.arm, row.n, known, right, decimal(row.scores.ece, 3), auroc, gap))
+        rhos = (row.length_all, row.length_right, row.length_wrong)
+        lengths.append((row.arm, row.rated, *(with_limits(rho, 2) for rho in rhos)))
+    headings = "arm, replies, do not know (95%), right, ECE, AUROC (95%), gap"
+    title = "Replies that say that they do not know, percent; the others, right and how sure"
+    yield table(title, headings, fits)
+    headings = "arm, rated, rho (95%), of right ones, of wrong ones"
+    title = "Confidence against the length of reasoning (Spearman)"
+    notes = ["Below 0: the shorter, the surer."]
+    notes += [f"{row.arm}: {decimal(row.length, 0)} {row.unit} a reply on average." for row in rows]
+    yield table(title, headings, lengths, notes)

@@ -452,7 +452,7 @@ def test_a_reference_names_a_solver_and_is_canonical() -> None:
 @pytest.mark.parametrize(
     ("profile", "words"),
     [
-        ("solver:strength=1", "no parameter 'strength'; it has ability, bias"),
+        ("solver:strength=1", "no parameter 'strength'; it has ability, abstains"),
         ("solver:shared=2", "between 0.0 and 1.0"),
         ("solver:distractors=0", "must lie between 1 and 9"),
         ("solver:steps=2.5", "number without a point"),
