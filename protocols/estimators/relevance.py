@@ -82,7 +82,7 @@ async def score_relevance(
     *,
     every: bool,
 ) -> list[Score]:
-    """Return the scores of every reply, by one request a reply and one for all pairs of replies."""
+    """Return the scores of every reply, by a request or two a reply and one for all pairs."""
     question = samples.question.text if with_question else None
     names = names_of("relevance_every" if every else "relevance")
     found: dict[int, ReplyTokens] = {}
@@ -121,14 +121,17 @@ async def ask_without(
     """Return how alike a reply is to itself without each token (n,), or why that is not known."""
     before = "" if question is None else f"{question} "
     whole = before + tokens.text
-    if every:
-        spelt = [tokens.spelling(index) for index in range(len(tokens.spans))]
-        pairs = [(whole, before + tokens.text.replace(each, "")) for each in spelt]
-        values = await ask_similarity(episode, seat, pairs)
-    else:
-        shift = len(before)
-        spans = [(start + shift, end + shift) for start, end in tokens.spans]
-        values = await similarity_without(episode, seat, whole, spans)
+    shift = len(before)
+    spans = [(start + shift, end + shift) for start, end in tokens.spans]
+    spelt = [tokens.spelling(index) for index in range(len(spans))]
+    # Most tokens stand in one place, and removing it is both forms; the others need whole texts.
+    several = [every and tokens.text.count(each) > 1 for each in spelt]
+    once = [span for span, many in zip(spans, several, strict=True) if not many]
+    often = [each for each, many in zip(spelt, several, strict=True) if many]
+    pairs = [(whole, before + tokens.text.replace(each, "")) for each in often]
+    alone = iter(await similarity_without(episode, seat, whole, once))
+    together = iter(await ask_similarity(episode, seat, pairs))
+    values = [next(together if many else alone) for many in several]
     known = [value for value in values if value is not None]
     if len(known) < len(values):
         return f"{len(values) - len(known)} of {len(values)} similarities could not be read"
