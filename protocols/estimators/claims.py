@@ -45,7 +45,7 @@ from protocols.estimators.claim_spans import (
     sentences,
     tokens_within,
 )
-from protocols.estimators.pairs import Pair, Relation
+from protocols.estimators.pairs import Details, Pair, Relation
 from protocols.estimators.pairs import entailment as ask_entailment
 from protocols.estimators.reply_texts import Compared, Values, scores_of
 from protocols.estimators.reply_tokens import ReplyTokens, tokens_of
@@ -208,7 +208,9 @@ async def score_ccp(
 ) -> list[Score]:
     """Return the product over each reply and over its weakest claim, from one request."""
     pairs = [pair for reply in found.values() for pair in pairs_of(reply, context)]
-    relations = dict(zip(pairs, await ask_entailment(episode, seat, pairs), strict=True))
+    about: Details = {"relations": seat.agent.model.name, "context": context}
+    judged = await ask_entailment(episode, seat, pairs, details=about)
+    relations = dict(zip(pairs, judged, strict=True))
     wholes: list[float] = []
     weakest: list[float] = []
     details: dict[int, dict[str, object]] = {}
@@ -228,7 +230,6 @@ async def score_ccp(
         details[place] = {**reply.details, "claims": claim_rows(reply, chosen, "ccp", by_claim)}
     texts = tuple(found[place].tokens.text for place in used)
     rows: list[Values] = list(zip(names, (wholes, weakest), strict=True))
-    about = {"relations": seat.agent.model.name, "context": context}
     scored = Compared("speech", tuple(used), texts, missing)
     return scores_of(samples, scored, rows, about, details, alone=names)
 

@@ -19,6 +19,7 @@ from arena.text import normalised, words_of
 from arena.tournaments.stored_replies import StoredSamples
 from arena.types import Seat
 from protocols.estimators.arrays import Array
+from protocols.estimators.pairs import Details
 from protocols.estimators.pairs import similarity as ask_similarity
 from protocols.estimators.reply_texts import TOO_FEW, TextKind, Values, compared, scores_of
 
@@ -52,10 +53,13 @@ async def text_similarity(
     `with_question` puts the question before both, which makes all replies more alike.
     """
     chosen = compared(samples, text)
-    details = {"similarity": similarity.agent.model.name, "with_question": with_question}
+    details: Details = {
+        "similarity": similarity.agent.model.name,
+        "with_question": with_question,
+    }
     pairs = list(combinations(chosen.texts, 2))
     question = samples.question.text if with_question else None
-    found = await ask_similarity(episode, similarity, pairs, question=question)
+    found = await ask_similarity(episode, similarity, pairs, question=question, details=details)
     known = [each for each in found if each is not None]
     if len(known) < len(found):
         reason = f"{len(found) - len(known)} of {len(found)} similarities could not be read"

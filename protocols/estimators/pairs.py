@@ -29,12 +29,15 @@ Pair = tuple[str, str]
 # Probabilities of entailment, neutrality and contradiction.
 Relation = tuple[float, float, float]
 Value = TypeVar("Value")
+Details = dict[str, object]
 
 LABELS = ("entailment", "neutral", "contradiction")
 SAME: Relation = (1.0, 0.0, 0.0)
 # Seats that speak at once where an agent is asked in words.
 LANES = 8
 PHASE = "pairs"
+# The measure of a reply that counts pairs with a text too long for the model.
+CUT = "pairs_truncated"
 WITH_QUESTION = "\nBoth are answers to this question:\n{question}\n"
 TEXTS = (
     "Below stand two texts. Their headings carry the code {code}, which their authors did not know:"
@@ -63,18 +66,24 @@ def has_pairs(seat: Seat) -> bool:
 
 
 async def entailment(
-    episode: Episode, seat: Seat, pairs: Sequence[Pair], *, question: str | None = None
+    episode: Episode,
+    seat: Seat,
+    pairs: Sequence[Pair],
+    *,
+    question: str | None = None,
+    details: Details | None = None,
 ) -> list[Relation | None]:
     """Return the relation of each pair: of its first text to its second.
 
     With a `question` both are answers to it: a model of pairs reads it before each text, as Kuhn et
-    al. do, and an agent above both.
+    al. do, and an agent above both.  `details` are told how many texts the model cut.
     """
 
     async def ask_all(asked: Sequence[Pair]) -> list[Relation | None]:
         """Ask a model of pairs."""
         whole = [with_question(pair, question) for pair in asked]
         turn = await episode.ask(seat, json_of({"pairs": whole}), phase=PHASE)
+        note_cut(turn, details)
         rows = numbers_in(turn, "probabilities", len(asked))
         return [relation_of(row) for row in rows]
 
@@ -99,14 +108,23 @@ async def entailment(
 
 
 async def similarity(
-    episode: Episode, seat: Seat, pairs: Sequence[Pair], *, question: str | None = None
+    episode: Episode,
+    seat: Seat,
+    pairs: Sequence[Pair],
+    *,
+    question: str | None = None,
+    details: Details | None = None,
 ) -> list[float | None]:
-    """Return how alike the two texts of each pair are, in [0, 1]; `question` as in `entailment`."""
+    """Return how alike the two texts of each pair are, in [0, 1].
+
+    `question` and `details` as in `entailment`.
+    """
 
     async def ask_all(asked: Sequence[Pair]) -> list[float | None]:
         """Ask a model of pairs."""
         whole = [with_question(pair, question) for pair in asked]
         turn = await episode.ask(seat, json_of({"pairs": whole}), phase=PHASE)
+        note_cut(turn, details)
         return [share_of(value) for value in numbers_in(turn, "similarity", len(asked))]
 
     async def ask_one(lane: Seat, pair: Pair) -> float | None:
@@ -119,7 +137,12 @@ async def similarity(
 
 
 async def similarity_without(
-    episode: Episode, seat: Seat, text: str, spans: Sequence[tuple[int, int]]
+    episode: Episode,
+    seat: Seat,
+    text: str,
+    spans: Sequence[tuple[int, int]],
+    *,
+    details: Details | None = None,
 ) -> list[float | None]:
     """Return how alike a text is to itself without each span of characters [start, end).
 
@@ -127,11 +150,13 @@ async def similarity_without(
     """
     if not has_pairs(seat):
         shorter = [text[:start] + text[end:] for start, end in spans]
-        return await similarity(episode, seat, [(text, each) for each in shorter])
+        pairs = [(text, each) for each in shorter]
+        return await similarity(episode, seat, pairs, details=details)
     asked = list(dict.fromkeys(spans))
     if not asked:
         return []
     turn = await episode.ask(seat, json_of({"text": text, "without": asked}), phase=PHASE)
+    note_cut(turn, details)
     values = numbers_in(turn, "similarity", len(asked))
     found = dict(zip(asked, map(share_of, values), strict=True))
     return [found[span] for span in spans]
@@ -172,6 +197,14 @@ def prompt_of(episode: Episode, lane: Seat, pair: Pair, question: str | None) ->
     code = f"{episode.rng(f'headings of {lane.name}').getrandbits(32):08x}"
     context = "" if question is None else WITH_QUESTION.format(question=question)
     return TEXTS.format(code=code, context=context, first=pair[0], second=pair[1])
+
+
+def note_cut(turn: Turn, details: Details | None) -> None:
+    """Add the number of pairs that a model of pairs cut, since it reads no longer texts."""
+    cut = int((turn.measures or {}).get(CUT, 0))
+    if cut and details is not None:
+        before = details.get(CUT, 0)
+        details[CUT] = cut + (before if isinstance(before, int) else 0)
 
 
 def json_of(content: object) -> str:

@@ -30,8 +30,8 @@ from arena.tournaments.stored_replies import StoredSamples
 from arena.types import Seat
 from protocols.estimators import names_of
 from protocols.estimators.arrays import Array
+from protocols.estimators.pairs import Details, similarity_without
 from protocols.estimators.pairs import similarity as ask_similarity
-from protocols.estimators.pairs import similarity_without
 from protocols.estimators.reply_texts import TOO_FEW, Compared, TextKind, Values, scores_of
 from protocols.estimators.reply_tokens import ReplyTokens, tokens_of
 from protocols.estimators.token_relevance import TEMPERATURE, sentence_energies, token_sar
@@ -85,6 +85,12 @@ async def score_relevance(
     """Return the scores of every reply, by a request or two a reply and one for all pairs."""
     question = samples.question.text if with_question else None
     names = names_of("relevance_every" if every else "relevance")
+    details: Details = {
+        "similarity": seat.agent.model.name,
+        "with_question": with_question,
+        "removed": "every place of a token's text" if every else "one token",
+        "temperature": temperature,
+    }
     found: dict[int, ReplyTokens] = {}
     near: list[Array] = []
     missing: dict[int, str] = {}
@@ -94,7 +100,7 @@ async def score_relevance(
         kept = (
             tokens
             if isinstance(tokens, str)
-            else await ask_without(episode, seat, tokens, question, every=every)
+            else await ask_without(episode, seat, tokens, question, details, every=every)
         )
         if isinstance(tokens, str) or isinstance(kept, str):
             missing[place] = str(kept)
@@ -103,20 +109,20 @@ async def score_relevance(
             near.append(kept)
     texts = tuple(tokens.text for tokens in found.values())
     chosen = Compared(kind, tuple(found), texts, missing)
-    between = await ask_between(episode, seat, texts, question)
+    between = await ask_between(episode, seat, texts, question, details)
     logprobs = [tokens.logprobs for tokens in found.values()]
-    details: dict[str, object] = {
-        "similarity": seat.agent.model.name,
-        "with_question": with_question,
-        "removed": "every place of a token's text" if every else "one token",
-        "temperature": temperature,
-    }
     rows = sar_rows(names, logprobs, near, between, temperature)
     return scores_of(samples, chosen, rows, details, alone=names[:1])
 
 
 async def ask_without(
-    episode: Episode, seat: Seat, tokens: ReplyTokens, question: str | None, *, every: bool
+    episode: Episode,
+    seat: Seat,
+    tokens: ReplyTokens,
+    question: str | None,
+    details: Details,
+    *,
+    every: bool,
 ) -> Array | str:
     """Return how alike a reply is to itself without each token (n,), or why that is not known."""
     before = "" if question is None else f"{question} "
@@ -129,8 +135,8 @@ async def ask_without(
     once = [span for span, many in zip(spans, several, strict=True) if not many]
     often = [each for each, many in zip(spelt, several, strict=True) if many]
     pairs = [(whole, before + tokens.text.replace(each, "")) for each in often]
-    alone = iter(await similarity_without(episode, seat, whole, once))
-    together = iter(await ask_similarity(episode, seat, pairs))
+    alone = iter(await similarity_without(episode, seat, whole, once, details=details))
+    together = iter(await ask_similarity(episode, seat, pairs, details=details))
     values = [next(together if many else alone) for many in several]
     known = [value for value in values if value is not None]
     if len(known) < len(values):
@@ -139,13 +145,13 @@ async def ask_without(
 
 
 async def ask_between(
-    episode: Episode, seat: Seat, texts: Sequence[str], question: str | None
+    episode: Episode, seat: Seat, texts: Sequence[str], question: str | None, details: Details
 ) -> Array | str:
     """Return how alike the replies are to each other (J, J), or why that is not known."""
     if len(texts) < 2:
         return TOO_FEW
     pairs = list(combinations(texts, 2))
-    values = await ask_similarity(episode, seat, pairs, question=question)
+    values = await ask_similarity(episode, seat, pairs, question=question, details=details)
     known = [value for value in values if value is not None]
     if len(known) < len(values):
         return f"{len(values) - len(known)} of {len(values)} similarities could not be read"

@@ -36,6 +36,7 @@ from arena.types import Seat
 from protocols.estimators import names_of
 from protocols.estimators import semantic_graphs as graphs
 from protocols.estimators.arrays import Array, Codes
+from protocols.estimators.pairs import Details
 from protocols.estimators.pairs import entailment as ask_entailment
 from protocols.estimators.reply_texts import (
     TOO_FEW,
@@ -73,13 +74,13 @@ async def semantic_sets(
     """
     chosen = compared(samples, text)
     context = samples.question.text if with_question else None
-    relations = await ask_relations(episode, entailment, chosen.texts, context)
-    details: dict[str, object] = {
+    details: Details = {
         "relations": entailment.agent.model.name,
         "with_question": with_question,
         "sets_by": "entailment both ways" if strict else "no contradiction",
         "affinity": affinity,
     }
+    relations = await ask_relations(episode, entailment, chosen.texts, context, details)
     if isinstance(relations, str):
         return scores_of(samples, chosen, [(name, relations) for name in BY_ENTAILMENT], details)
     sets = graphs.semantic_sets(relations, strict=strict)
@@ -112,13 +113,13 @@ async def semantic_sets_by_answer(episode: Episode, samples: StoredSamples) -> l
 
 
 async def ask_relations(
-    episode: Episode, seat: Seat, texts: Sequence[str], question: str | None
+    episode: Episode, seat: Seat, texts: Sequence[str], question: str | None, details: Details
 ) -> Array | str:
     """Return relations (N, N, 3) of N texts, or why there are none."""
     if len(texts) < 2:
         return TOO_FEW
     pairs = [(first, second) for first in texts for second in texts]
-    found = await ask_entailment(episode, seat, pairs, question=question)
+    found = await ask_entailment(episode, seat, pairs, question=question, details=details)
     unread = sum(relation is None for relation in found)
     if unread:
         return f"{unread} of {len(found)} entailments could not be read"

@@ -10,7 +10,8 @@ import pytest
 
 from agents import agent
 from agents.scripted import scripted_model
-from arena.types import Agent, Reply, Request
+from arena.play.episode import Episode
+from arena.types import Agent, Reply, Request, Seat
 from protocols.estimators.pairs import (
     LABELS,
     Pair,
@@ -47,7 +48,7 @@ def test_all_pairs_are_one_request_without_duplicates_and_equal_texts() -> None:
     assert [round(each[0], 6) for each in found if each] == [0.8, 0.1, 1, 0.8, 0.1]
 
 
-def words(reply: Callable[[Request], str], *capabilities: str) -> Agent:
+def words(reply: Callable[[Request], str | Reply], *capabilities: str) -> Agent:
     """A scripted agent that is asked in words."""
     model = replace(scripted_model(reply), capabilities=frozenset({"seed", *capabilities}))  # type: ignore[type-var]
     return Agent("words", model)
@@ -119,3 +120,15 @@ def test_a_text_is_compared_with_itself_without_each_span() -> None:
 def test_a_model_of_pairs_that_answers_otherwise_leaves_numbers_missing(reply: str) -> None:
     found, _ = related(words(lambda request: reply, "pairs"), [("4", "5")])
     assert found == [None]
+
+
+def test_texts_that_a_model_cut_are_counted_in_the_details() -> None:
+    cut = Reply('{"similarity": [0.5]}', measures={"pairs_truncated": 1.0})
+    details: dict[str, object] = {}
+
+    async def twice(episode: Episode, seat: Seat) -> list[float | None]:
+        await similarity_without(episode, seat, "a b", [(0, 1)], details=details)
+        return await similarity(episode, seat, [("a", "b")], details=details)
+
+    found, _ = asked(words(lambda request: cut, "pairs"), twice)
+    assert (found, details) == ([0.5], {"pairs_truncated": 2})
