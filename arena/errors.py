@@ -21,6 +21,7 @@
     │   ├── ModelStoppedError       a model's first call failed, or its server stayed away
     │   └── BatchStoppedError       a batch was cancelled, or no further round may be sent
     ├── BatchUnclearError       it is not known yet whether a provider has a batch
+    │   └── BatchUnnamedError       ... it has it, and does not tell its id yet
     ├── StoreError              the database or a journal cannot be read or written
     └── StudyError              the study, its options, models or subjects are wrong
 
@@ -196,6 +197,10 @@ class BatchStoppedError(RunStoppedError):
 
 class BatchUnclearError(ArenaError):
     """It is not known yet whether a provider has a batch; to create it anew might pay it twice."""
+
+
+class BatchUnnamedError(BatchUnclearError):
+    """A provider has a batch, and does not tell its id yet."""
 
 
 class StoreError(ArenaError):

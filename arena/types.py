@@ -214,8 +214,8 @@ class BatchEndpoint(Protocol):
     def results(self, id: str) -> AsyncIterator[tuple[str, bytes]]:
         """Yield the results of a batch that has ended, in any order: (custom id, line)."""
 
-    async def read(self, line: bytes) -> Reply:
-        """Return the reply in the line of a result, or raise ModelError as a call does."""
+    async def read(self, line: bytes, request: Request | None) -> Reply:
+        """Return the reply in the line of a result, of this request if it is known, or raise."""
 
     async def cancel(self, id: str) -> None:
         """Ask the provider to end a batch; what it has answered by then is kept and billed."""

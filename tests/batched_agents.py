@@ -12,7 +12,7 @@ from datetime import datetime
 import orjson
 
 from arena.batches import BatchState, BatchTerms
-from arena.errors import ModelError, NotAskedError, RefusedError
+from arena.errors import BatchUnnamedError, ModelError, NotAskedError, RefusedError
 from arena.types import Agent, BaseModel, Price, Reply, Request, Sampling
 from tests.fake_agents import by_seed
 
@@ -46,6 +46,8 @@ class Endpoint:
     has_batches: bool = True
     hangs: bool = False
     lost: bool = False
+    # So many times a batch is listed without its id.
+    unnamed: int = 0
     # So many times the results lack their last line.
     cuts: int = 0
 
@@ -80,7 +82,11 @@ class Endpoint:
     async def find(
         self, key: str, since: datetime, lines: int, known_ids: Collection[str]
     ) -> str | None:
-        return next((id for id, its in self.keys.items() if its == key), None)
+        found = next((id for id, its in self.keys.items() if its == key), None)
+        if found is not None and self.unnamed:
+            self.unnamed -= 1
+            raise BatchUnnamedError("a batch without its id")
+        return found
 
     async def poll(self, id: str) -> BatchState:
         self.waits[id] += 1
@@ -101,7 +107,7 @@ class Endpoint:
         for custom_id in shown:
             yield custom_id, orjson.dumps([id, custom_id])
 
-    async def read(self, line: bytes) -> Reply:
+    async def read(self, line: bytes, request: Request | None) -> Reply:
         id, custom_id = orjson.loads(line)
         outcome = self.batches[id][custom_id]
         if isinstance(outcome, Exception):

@@ -19,7 +19,8 @@ from agents.providers.batch_endpoints import (
     BatchModel,
     document,
     entries_in,
-    id_in,
+    fault_of_line,
+    last_id,
     lines_by_id,
     whole_number,
 )
@@ -86,7 +87,7 @@ class AnthropicBatches:
             # The newest come first.
             if not page.get("has_more") or not batches or created_at(batches[-1]) < since:
                 break
-            after = {"after_id": id_in(batches[-1])}
+            after = {"after_id": last_id(batches)}
         if unclear:
             raise BatchUnclearError(
                 f"{self.model.name} may be asked in {' or '.join(unclear)}, whose results cannot be"
@@ -125,8 +126,8 @@ class AnthropicBatches:
         for custom_id, line in lines_by_id(content):
             yield custom_id, line
 
-    async def read(self, line: bytes) -> Reply:
-        """Return the reply in the line of a result.
+    async def read(self, line: bytes, request: Request | None) -> Reply:
+        """Return the reply to a request in the line of its result.
 
         Raises NotAskedError for a request whose turn did not come, and otherwise as a call does.
         """
@@ -141,7 +142,7 @@ class AnthropicBatches:
         error = result.get("error")
         # The error stands in a document of errors, as that of a single call does.
         found = error if isinstance(error, dict) and error_text(error) else result
-        raise self.model.error_of(stated_status(found) or 500, wire.body_of(found))
+        raise fault_of_line(self.model, stated_status(found) or 500, wire.body_of(found), request)
 
     async def cancel(self, id: str) -> None:
         """Ask for the end of a batch."""

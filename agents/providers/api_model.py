@@ -129,3 +129,16 @@ class ApiModel(ProviderModel):
         return RefusedSettingError(
             f"{fault}; {done}", note=f"{self.name} refused {refused}: {done}", http_status=status
         )
+
+    def learn_from_line(
+        self, fault: ModelError, status: int | None, answer: bytes, request: Request
+    ) -> ModelError:
+        """Return the error for the line of a request in a batch, as `learn_from` does.
+
+        All lines of a batch were sent before any was refused: as they were asked for.
+        """
+        asked = self.supported_request(request)
+        messages = [{"role": message.role} for message in asked.messages]
+        return self.learn_from(
+            fault, status, answer, {"messages": messages, **self.own_settings(asked)}
+        )

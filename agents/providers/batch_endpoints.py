@@ -16,7 +16,13 @@ import orjson
 from agents.providers import wire
 from agents.providers.faults import error_text, stated_status
 from arena.batches import BatchState, BatchTerms
-from arena.errors import BadReplyError, BatchUnclearError, ModelError, NotAskedError
+from arena.errors import (
+    BadReplyError,
+    BatchUnclearError,
+    BatchUnnamedError,
+    ModelError,
+    NotAskedError,
+)
 from arena.types import Reply, Request
 
 COMPLETION_WINDOW = "24h"
@@ -42,6 +48,19 @@ class AnswerReader(Protocol):
 
     def error_of(self, status: int, body: bytes) -> ModelError:
         """Return the error for an answer with another status."""
+
+    def learn_from_line(
+        self, fault: ModelError, status: int | None, answer: bytes, request: Request
+    ) -> ModelError:
+        """Return the error for the line of a request, after a look at what was not taken."""
+
+
+def fault_of_line(
+    model: AnswerReader, status: int, body: bytes, request: Request | None
+) -> ModelError:
+    """Return the error in the line of a request, from which its model learns what to leave out."""
+    fault = model.error_of(status, body)
+    return fault if request is None else model.learn_from_line(fault, status, body, request)
 
 
 class BatchModel(AnswerReader, Protocol):
@@ -85,11 +104,21 @@ def entries_in(page: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
 def id_in(entry: Mapping[str, Any], field: str = "id") -> str:
     """Return the id of a batch in a list.
 
-    Raises BatchUnclearError if it has none: the batch is there, and must not be created anew.
+    Raises BatchUnnamedError if it has none: the batch is there, and must not be created anew.
     """
     if isinstance(id := entry.get(field), str):
         return id
-    raise BatchUnclearError("the provider lists a batch without its id")
+    raise BatchUnnamedError("the provider lists a batch without its id")
+
+
+def last_id(entries: Sequence[Mapping[str, Any]]) -> str:
+    """Return the id of the last batch of a page, behind which the next page begins.
+
+    Raises BatchUnclearError if it has none: what follows it cannot be seen.
+    """
+    if isinstance(id := entries[-1].get("id"), str):
+        return id
+    raise BatchUnclearError("the provider lists a batch without its id, and others behind it")
 
 
 def whole_number(document: object, name: str) -> int | None:
@@ -161,7 +190,7 @@ class OpenAIBatches:
             oldest = whole_number(batches[-1], "created_at") if batches else None
             if not page.get("has_more") or oldest is None or oldest < seconds(since):
                 return None
-            after = {"after": id_in(batches[-1])}
+            after = {"after": last_id(batches)}
 
     async def poll(self, id: str) -> BatchState:
         """Return how a batch stands."""
@@ -191,9 +220,9 @@ class OpenAIBatches:
                 for custom_id, line in lines_by_id(content):
                     yield custom_id, line
 
-    async def read(self, line: bytes) -> Reply:
-        """Return the reply in the line of a result."""
-        return await read_line(self.model, line)
+    async def read(self, line: bytes, request: Request | None) -> Reply:
+        """Return the reply to a request in the line of its result."""
+        return await read_line(self.model, line, request)
 
     async def cancel(self, id: str) -> None:
         """Ask for the end of a batch."""
@@ -230,8 +259,8 @@ def lines_by_id(content: bytes) -> list[tuple[str, bytes]]:
     return found
 
 
-async def read_line(model: AnswerReader, line: bytes) -> Reply:
-    """Return the reply in a line of results in OpenAI's form.
+async def read_line(model: AnswerReader, line: bytes, request: Request | None) -> Reply:
+    """Return the reply to a request in its line of results in OpenAI's form.
 
     Raises NotAskedError for a line that was not its turn, and otherwise as a call does.
     """
@@ -247,7 +276,6 @@ async def read_line(model: AnswerReader, line: bytes) -> Reply:
         body = wire.body_of(response.get("body"))
         if 200 <= status < 300 and not error:
             return await model.read_body(body, status)
-        raise model.error_of(
-            status if status >= 400 else 500, wire.body_of(fields) if error else body
-        )
-    raise model.error_of(stated_status(fields) or 500, line)
+        refused = status if status >= 400 else 500
+        raise fault_of_line(model, refused, wire.body_of(fields) if error else body, request)
+    raise fault_of_line(model, stated_status(fields) or 500, line, request)

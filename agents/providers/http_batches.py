@@ -33,6 +33,11 @@ class HttpSpeaker(Protocol):
     def request_body(self, request: Request) -> dict[str, object]:
         """Return the JSON of a request as it is sent."""
 
+    def learn_from_line(
+        self, fault: ModelError, status: int | None, answer: bytes, request: Request
+    ) -> ModelError:
+        """Return the error for the line of a request, after a look at what was not taken."""
+
 
 @dataclass(frozen=True)
 class HttpExchange:
@@ -65,6 +70,12 @@ class HttpExchange:
     ) -> ModelError:
         """Return the error for an answer with another status."""
         return read_fault(status, headers, body, endpoint=self.server.endpoint, key=self.server.key)
+
+    def learn_from_line(
+        self, fault: ModelError, status: int | None, answer: bytes, request: Request
+    ) -> ModelError:
+        """Return the error for the line of a request, after a look at what was not taken."""
+        return self.model.learn_from_line(fault, status, answer, request)
 
     async def exchange(
         self,

@@ -17,6 +17,7 @@ from agents.providers import sdk, wire
 from agents.providers.batch_endpoints import (
     KEY_NAME,
     entries_in,
+    fault_of_line,
     id_in,
     lines_by_id,
     read_line,
@@ -54,6 +55,11 @@ class DraftingModel(Protocol):
 
     def error_of(self, status: int, body: bytes, headers: Mapping[str, str] = ...) -> ModelError:
         """Return the error for an answer with another status."""
+
+    def learn_from_line(
+        self, fault: ModelError, status: int | None, answer: bytes, request: Request
+    ) -> ModelError:
+        """Return the error for the line of a request, after a look at what was not taken."""
 
 
 def litellm_batches(model: DraftingModel) -> BatchEndpoint | None:
@@ -207,9 +213,9 @@ class MistralBatches:
                 for custom_id, line in lines_by_id(content if isinstance(content, bytes) else b""):
                     yield custom_id, line
 
-    async def read(self, line: bytes) -> Reply:
+    async def read(self, line: bytes, request: Request | None) -> Reply:
         """Return the reply in the line of a result."""
-        return await read_line(self.model, line)
+        return await read_line(self.model, line, request)
 
     async def cancel(self, id: str) -> None:
         """Ask for the end of a batch."""
@@ -307,7 +313,7 @@ class GeminiBatches:
             if isinstance(metadata, dict) and isinstance(custom_id := metadata.get("key"), str):
                 yield custom_id, wire.body_of(entry)
 
-    async def read(self, line: bytes) -> Reply:
+    async def read(self, line: bytes, request: Request | None) -> Reply:
         """Return the reply in an entry of the results."""
         found = wire.document_of(line)
         entry = found if isinstance(found, dict) else {}
@@ -318,7 +324,7 @@ class GeminiBatches:
         if code in NOT_ASKED_CODES:
             raise NotAskedError(f"{self.model.name} was not asked: its batch ended before")
         status = STATUS_OF_CODE.get(code, 500) if type(code) is int else 500
-        raise self.model.error_of(status, wire.body_of({"error": error}))
+        raise fault_of_line(self.model, status, wire.body_of({"error": error}), request)
 
     async def cancel(self, id: str) -> None:
         """Ask for the end of a batch."""

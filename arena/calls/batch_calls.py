@@ -18,7 +18,14 @@ from arena.calls.ledger import (
 )
 from arena.calls.prices import price_in_batch, price_of, worst_case_usd
 from arena.calls.probes import fails_always, may_be_the_prompt
-from arena.errors import ArenaError, BadReplyError, ModelError, NotAskedError, StudyError
+from arena.errors import (
+    ArenaError,
+    BadReplyError,
+    ModelError,
+    NotAskedError,
+    RefusedSettingError,
+    StudyError,
+)
 from arena.store.journal import line
 from arena.types import BatchEndpoint, Model, Reply, Request
 
@@ -76,15 +83,7 @@ class BatchedCall:
 
     def start_line(self, key: str) -> bytes:
         """Return the journal line that says that it is asked in the batch with this key."""
-        entry = self.entry
-        entry.row = attempt_key(entry.run, entry.request, entry.number) | {"batch": key}
-        settings = entry.model.request_settings(entry.request)
-        if settings is not None:
-            entry.row["sent"] = settings
-        if entry.worst_usd is not None:
-            entry.row["worst_usd"] = entry.worst_usd
-            entry.booked_usd = entry.worst_usd
-        return line("call_starts", entry.row)
+        return self.entry.start_line(key)
 
     async def read(self, outcome: bytes) -> tuple[Reply, bytes]:
         """Return the reply in the line of a result, and the journal line that ends the call.
@@ -93,7 +92,7 @@ class BatchedCall:
         """
         entry = self.entry
         try:
-            reply = await read_line(self.endpoint, outcome)
+            reply = await read_line(self.endpoint, outcome, self.request)
         except ModelError as error:
             self.fail(error)
             raise
@@ -103,7 +102,10 @@ class BatchedCall:
     def fail(self, error: BaseException, free: str | None = None) -> None:
         """Write down that the call has failed; `free` is why it cost nothing, if not the error."""
         entry = self.entry
-        entry.run.stats.failed_calls += 1
+        stats = entry.run.stats
+        stats.failed_calls += 1
+        if isinstance(error, RefusedSettingError) and error.note not in stats.notes:
+            stats.notes.append(error.note)
         if not entry.row:
             entry.row = attempt_key(entry.run, entry.request, entry.number)
         reply = error.reply if isinstance(error, ModelError) else None
@@ -199,13 +201,13 @@ def missing_error(batch: Batch) -> ModelError:
     return BadReplyError(f"{name} has no result for this request")
 
 
-async def read_line(endpoint: BatchEndpoint, line: bytes) -> Reply:
-    """Return the reply in the line of a result; ModelError if there is none.
+async def read_line(endpoint: BatchEndpoint, line: bytes, request: Request | None) -> Reply:
+    """Return the reply to a request in the line of its result; ModelError if there is none.
 
     A line that nobody has foreseen fails alone: those beside it are paid for too.
     """
     try:
-        return await endpoint.read(line)
+        return await endpoint.read(line, request)
     except ModelError:
         raise
     except Exception as error:
@@ -214,10 +216,11 @@ async def read_line(endpoint: BatchEndpoint, line: bytes) -> Reply:
         ) from error
 
 
-async def error_in(batch: Batch, result: bytes) -> ModelError | None:
-    """Return the error in the line of a result, None if there is a reply in it."""
+async def error_in(batch: Batch, id: str, result: bytes) -> ModelError | None:
+    """Return the error in the result of this custom id, None if there is a reply in it."""
+    call = batch.calls.get(id)
     try:
-        await read_line(batch.endpoint, result)
+        await read_line(batch.endpoint, result, None if call is None else call.request)
     except ModelError as error:
         return error
     return None
@@ -226,8 +229,8 @@ async def error_in(batch: Batch, result: bytes) -> ModelError | None:
 async def common_refusal(batch: Batch) -> ModelError | None:
     """Return the error of a batch in which every call failed as all others would, else None."""
     found: ModelError | None = None
-    for result in batch.results.values():
-        error = await error_in(batch, result)
+    for id, result in batch.results.items():
+        error = await error_in(batch, id, result)
         if error is None or isinstance(error, NotAskedError) or not fails_always(error):
             return None
         found = found or error

@@ -23,7 +23,13 @@ from arena.calls.batch_calls import Batch, BatchSettings, error_in
 from arena.calls.batch_record import state_label
 from arena.calls.ledger import RunContext
 from arena.calls.retry import wait_before_next
-from arena.errors import BadReplyError, BatchUnclearError, ModelError, StudyError
+from arena.errors import (
+    BadReplyError,
+    BatchUnclearError,
+    BatchUnnamedError,
+    ModelError,
+    StudyError,
+)
 from arena.text import pluralize, utc_now
 from arena.types import Model
 
@@ -79,7 +85,7 @@ async def create_batch(
         if may_be_created(failures[-1]):
             batch.provider_id = await find_batch(batch, began, known_ids, settings)
         elif failures[-1].sent and failures[-1].http_status == 429:
-            batch.provider_id = await find_once(batch, known_ids, settings)
+            batch.provider_id = await find_at_once(batch, began, known_ids, settings)
         if batch.provider_id is not None:
             return
         wait_s = wait_before_next(retry, failures, 0.0, random.Random(batch.key))
@@ -96,16 +102,18 @@ def may_be_created(error: ModelError) -> bool:
     return error.sent and unsure
 
 
-async def find_once(
-    batch: Batch, known_ids: Collection[str], settings: BatchSettings
+async def find_at_once(
+    batch: Batch, tried_at: datetime, known_ids: Collection[str], settings: BatchSettings
 ) -> str | None:
-    """Return the provider's id of a batch, None if it has none, or does not tell.
+    """Return the provider's id of a batch, None if it has none, or if another may be the one.
 
     For a creation refused as one too many, which hardly ever comes about all the same: batches that
-    may be the one are not waited for.
+    may be the one are not waited for, and the one itself only until its id is told.
     """
     try:
         return await look_for(batch, known_ids, settings)
+    except BatchUnnamedError:
+        return await find_batch(batch, tried_at, known_ids, settings)
     except BatchUnclearError:
         return None
 
@@ -172,7 +180,7 @@ async def read_results(batch: Batch, settings: BatchSettings) -> dict[str, bytes
         found: dict[str, bytes] = {}
         async for custom, line in batch.endpoint.results(id):
             # A reply is kept, and paid for, whatever another line says of the same call.
-            if custom not in found or await error_in(batch, found[custom]) is not None:
+            if custom not in found or await error_in(batch, custom, found[custom]) is not None:
                 found[custom] = line
         return found
 

@@ -368,7 +368,7 @@ class BatchRounds:
             if result is None:
                 error = missing_error(batch)
             elif batch.is_cancelled:
-                error = await error_in(batch, result)
+                error = await error_in(batch, id, result)
             if batch.is_cancelled and isinstance(error, NotAskedError):
                 # Whoever cancels a batch does not want it asked in the next one.
                 why = f"the batch {batch.provider_id} of {batch.model.name} was cancelled"
@@ -416,7 +416,7 @@ class BatchRounds:
         batch.is_over = True
         for id, call in batch.calls.items():
             result = batch.results.get(id)
-            call.fail((result and await error_in(batch, result)) or NotAskedError(why))
+            call.fail((result and await error_in(batch, id, result)) or NotAskedError(why))
             give(call, ModelStoppedError(sentence))
         batch.calls.clear()
         for call in [call for call in self._queue if call.entry.model.name == model]:

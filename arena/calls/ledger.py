@@ -227,16 +227,22 @@ class LedgerEntry:
 
         A process that dies before the end leaves this line, with the worst case as its cost.
         """
+        self.run.journal.append(self.start_line())
+
+    def start_line(self, batch: str | None = None) -> bytes:
+        """Return the line that says that the attempt begins, in the batch with this key if any."""
         settings = self.model.request_settings(self.request)
         if isinstance(self.model, BaseModel) and self.model.left_out:
             settings = {"left_out": list(self.model.left_out), **(settings or {})}
         self.row = attempt_key(self.run, self.request, self.number)
+        if batch is not None:
+            self.row["batch"] = batch
         if settings is not None:
             self.row["sent"] = settings
         if self.worst_usd is not None:
             self.row["worst_usd"] = self.worst_usd
             self.booked_usd = self.worst_usd
-        self.run.journal.append(line("call_starts", self.row))
+        return line("call_starts", self.row)
 
     def end(
         self, reply: Reply | None, ending: Mapping[str, object], free: str | None = None

@@ -144,6 +144,55 @@ async def test_lines_that_fail_or_expire_are_asked_again_in_the_next_round(
     assert [len(batch.lines) for batch in server.batches.values()][:2] == [2, 2]
 
 
+NO_TOP_P: dict[str, dict[str, Any]] = {
+    "OPENAI": {
+        "response": {
+            "status_code": 400,
+            "body": {"error": {"message": "Unsupported parameter: 'top_p'.", "param": "top_p"}},
+        },
+        "error": None,
+    },
+    "ANTHROPIC": {
+        "type": "errored",
+        "error": {
+            "type": "error",
+            "error": {
+                "type": "invalid_request_error",
+                "message": "top_p: Extra inputs are not permitted",
+            },
+        },
+    },
+    "MISTRAL": {
+        "response": {"status_code": 422, "body": {"message": "top_p: extra fields not permitted"}},
+        "error": None,
+    },
+}
+
+
+@pytest.mark.parametrize("reference", [*MODELS][:1] + [*MODELS][2:4])
+@pytest.mark.slow
+async def test_a_setting_that_lines_are_refused_for_is_left_out_of_the_next_round(
+    tmp_path: Path, server: BatchServer, reference: str
+) -> None:
+    def fault(line: dict[str, Any]) -> dict[str, Any] | None:
+        """Refuse a line that has top_p."""
+        body = line.get("body") or line["params"]
+        return NO_TOP_P[MODELS[reference][0]] if "top_p" in body else None
+
+    server.fault = fault
+    notes: list[str] = []
+    arena = Arena(tmp_path / "a.duckdb", batches=NOW, retry=QUICK)
+    sampling = Sampling(max_tokens=50, top_p=0.9)
+    speaker = agent(reference, sampling=sampling, drop_unsupported=True)
+    played = study(speaker, subjects=1, rounds=1)
+    summary = await arena.play(played, watch=lambda stats: notes.extend(stats.notes))
+    assert summary.done == 1
+    assert [len(batch.lines) for batch in server.batches.values()][:2] == [2, 2]
+    assert f"{reference} refused top_p: top_p is left out from now on" in notes
+    sent = "select distinct status, sent->>'left_out', sent->>'top_p' from calls order by 1"
+    assert arena.sql(sent).rows == (("failed", None, "0.9"), ("ok", '["top_p"]', None))
+
+
 def request() -> Request:
     return Request(
         (Message("user", "Speak."),), Sampling(max_tokens=5), 7, Place("e", "s", 0, 0, "p", 0)
@@ -242,4 +291,4 @@ async def test_a_line_that_was_not_its_turn_is_told_from_one_that_failed(
     name = MODELS[reference][0]
     row = {"result": EXPIRED[name]} if name == "ANTHROPIC" else EXPIRED[name]
     with pytest.raises(NotAskedError):
-        await endpoint.read(orjson.dumps({"custom_id": "x", **row}))
+        await endpoint.read(orjson.dumps({"custom_id": "x", **row}), None)

@@ -183,7 +183,9 @@ async def test_a_batch_whose_creation_is_in_doubt_is_looked_for_and_not_created_
     await store(tmp_path / "a.duckdb").play(study(batched_agent(endpoint), rounds=1))
     assert endpoint.sizes() == [4]
     for status in (302, 408, 409, 429):
-        refused = Endpoint(faults=[RefusedError("there already", http_status=status)])
+        refused = Endpoint(
+            faults=[RefusedError("there already", http_status=status)], unnamed=2 * (status == 429)
+        )
         await store(tmp_path / f"{status}.duckdb").play(study(batched_agent(refused), rounds=1))
         assert (refused.sizes(), set(refused.asked.values())) == ([4], {1})
     lost = Endpoint(faults=[UnreachableError("broke off")], creates_all_the_same=False)
