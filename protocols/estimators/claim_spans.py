@@ -13,9 +13,11 @@ from collections.abc import Sequence
 Span = tuple[int, int]
 
 BREAK = re.compile(r"(?<=[.!?])[\"')\]*_]{0,3}\s+|\n+")
-BULLET = re.compile(r"^[\s>*\-•\d.)\"'`]{0,9}")
+BULLET = re.compile(r"^\s{0,9}(?:[-*•>]{1,3}\s+|\(?\d{1,3}[.)]\s+)?")
 EDGES = string.punctuation + string.whitespace + "“”‘’–—…"
 LONGEST_QUOTE = 2000
+# Nobody makes more claims in a speech; each costs a search through it.
+MOST_CLAIMS = 500
 STOP_WORDS = frozenset(
     """
     a about above after again against all am an and any are aren't as at be because been before
@@ -54,7 +56,7 @@ def quoted_spans(text: str, listed: str) -> tuple[list[Span], int]:
     """
     spans: list[Span] = []
     unfound = 0
-    for line in listed.splitlines():
+    for line in listed.splitlines()[:MOST_CLAIMS]:
         words = BULLET.sub("", line).strip(EDGES)[:LONGEST_QUOTE].split()
         if not words:
             continue

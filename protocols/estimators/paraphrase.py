@@ -45,7 +45,8 @@ CHANGE = (
 )
 AMONG_OPTIONS = " (the options stay as they are, and one of them is right)"
 ASK_QUESTIONS = "No question could be read. Write each between <question> and </question>."
-QUESTION = re.compile(r"<question>\s{0,99}(.{1,20000}?)\s{0,99}</question>", re.DOTALL)
+# No question holds the beginning of another one, so that hostile text is searched once.
+QUESTION = re.compile(r"<question>((?:(?!</?question>).){1,20000})</question>", re.DOTALL)
 
 
 async def paraphrase(
@@ -113,8 +114,8 @@ async def rewrite(
     """Return the questions that the writer makes of a question, each once, at most `count`."""
     prompt = asking.with_images(question, asking.question_text(question) + instruction)
     said = await episode.ask(writer, prompt, phase="rewrite", read=read_questions)
-    found = QUESTION.findall(said.public or "")
-    return [text for text in dict.fromkeys(found) if text != question.text][:count]
+    found = [text.strip() for text in QUESTION.findall(said.public or "")]
+    return [text for text in dict.fromkeys(found) if text and text != question.text][:count]
 
 
 async def answer_to(

@@ -13,7 +13,7 @@ from arena.play.episode import Episode
 from arena.reply import Alternative, TokenChoice
 from arena.score import Score
 from arena.types import Agent, Request, Seat
-from protocols.estimators.claim_spans import is_content, sentences
+from protocols.estimators.claim_spans import is_content, quoted_spans, sentences
 from protocols.estimators.claims import ccp, ccp_of_claims, claim_probabilities
 from tests.estimator_play import asked
 from tests.stored_samples import reply, samples_of
@@ -141,6 +141,15 @@ def test_sentences_are_cut_after_their_marks_and_not_in_numbers() -> None:
         "Yes!",
         "- a list",
     ]
+
+
+@pytest.mark.parametrize(
+    "line", ["1984 was dry", "2) 1984 was dry.", '- "1984 was  dry"', "> 1984 WAS dry"]
+)
+def test_a_quoted_claim_is_found_behind_the_marks_of_a_list(line: str) -> None:
+    text = "I say: 1984 was dry."
+    spans, unfound = quoted_spans(text, line)
+    assert ([text[start:end] for start, end in spans], unfound) == (["1984 was dry"], 0)
 
 
 @pytest.mark.parametrize(
