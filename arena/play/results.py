@@ -25,6 +25,8 @@ Item = TypeVar("Item", Answer, Verdict, Score)
 Checked = Verdict | list[Answer] | list[Score] | None
 Fields = Mapping[str, tuple[tuple[type, ...], str]]
 NONE = type(None)
+# The types of numbers that JSON takes, and of a missing one.
+PLAIN = (int, float, NONE)
 # What a field may hold, and how that is said to the author of a protocol.
 ANSWER: Fields = {
     "seat": ((str, NONE), "it is the name of a seat, such as solver.name"),
@@ -150,6 +152,8 @@ def check_fields(protocol: str, item: Item, allowed: Fields) -> Item:
             )
     # JSON takes no numbers of numpy.
     if isinstance(item, Score):
+        if type(item.samples) is int and type(item.value) in PLAIN:
+            return item
         return replace(item, value=plain(item.value), samples=int(item.samples))
     return replace(item, confidence=plain(item.confidence))
 
@@ -157,7 +161,7 @@ def check_fields(protocol: str, item: Item, allowed: Fields) -> Item:
 def plain(value: Any) -> float | None:
     """Return a number, private or not, as one of Python's own."""
     number = reveal(value)
-    return number if number is None or type(number) in (int, float) else float(number)
+    return number if type(number) in PLAIN else float(number)
 
 
 def check_score(protocol: str, score: Score) -> None:

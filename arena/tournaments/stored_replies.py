@@ -11,16 +11,20 @@ import hashlib
 import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, overload
 
 import orjson
+from duckdb import DuckDBPyConnection as Connection
 
 from arena.errors import LeakError, StudyError
 from arena.images import Image
 from arena.private import reveal
+from arena.store import database
 from arena.store.database import open_live
+from arena.store.migrations import views_hash
 from arena.store.query import read_result
 from arena.store.replay import turn_of
 from arena.tournaments.stored_messages import load_images, messages_of_turns
@@ -103,6 +107,9 @@ class Replies(Sequence[StoredReply]):
     def __len__(self) -> int:
         return len(self._shelf.rows[self._number])
 
+    def __iter__(self) -> Iterator[StoredReply]:
+        return iter(self._shelf.replies(self._number))
+
     @overload
     def __getitem__(self, index: int) -> StoredReply: ...
     @overload
@@ -119,6 +126,9 @@ class Turns(Sequence[Turn]):
 
     def __len__(self) -> int:
         return len(self._replies)
+
+    def __iter__(self) -> Iterator[Turn]:
+        return (reply.turn for reply in self._replies)
 
     @overload
     def __getitem__(self, index: int) -> Turn: ...
@@ -188,9 +198,15 @@ class Shelf:
         """Yield the replies of some questions."""
         wanted = [row for number in numbers for row in self.rows[number]]
         keys = [{name: row[name] for name in ("episode", "seat", "step")} for row in wanted]
-        with open_live(self.path, ("latest_turns",)) as con:
-            found = {key_of(row): row for row in read_result(con, TURNS, [keys]).dicts()}
+        # Most have been folded since long, and what a run of many calls has not folded yet is its
+        # own: to parse that again and again takes longer than all the rest.
+        with open_folded(self.path) as con:
+            found = load_turns(con, keys)
             messages = messages_of_turns(con, list(found.values()))
+        if len(found) < len(wanted):
+            with open_live(self.path, ("latest_turns",)) as con:
+                found = load_turns(con, keys)
+                messages = messages_of_turns(con, list(found.values()))
         for number in numbers:
             if missing := [row for row in self.rows[number] if key_of(row) not in found]:
                 raise StudyError(
@@ -201,6 +217,23 @@ class Shelf:
                 stored_reply(row, found[key_of(row)], messages[key_of(row)])
                 for row in self.rows[number]
             )
+
+
+@contextmanager
+def open_folded(path: Path) -> Iterator[Connection]:
+    """Yield a connection to the rows of a store that are folded; to all if it is an older one."""
+    with database.translated_errors(path), database.reading(path) as (con, info):
+        if is_current := info.views == views_hash():
+            con.execute("use store")
+            yield con
+    if not is_current:
+        with open_live(path, ("latest_turns",)) as con:
+            yield con
+
+
+def load_turns(con: Connection, keys: Sequence[Row]) -> dict[Key, Row]:
+    """Return the turns of these keys, as far as they are there."""
+    return {key_of(row): row for row in read_result(con, TURNS, [keys]).dicts()}
 
 
 def stored_samples(path: Path, study: str) -> tuple[StoredSamples, ...]:
