@@ -35,6 +35,11 @@ FORMS = {
         " @<revision> says which, ?slots=, context=, dtype= and device= set how they run)"
     ),
     "toy": "toy/sum (a tiny model that really adds three numbers, no download)",
+    "nli": "nli/<folder or hub id>, such as nli/microsoft/deberta-large-mnli (who entails whom)",
+    "similarity": (
+        "similarity/<folder or hub id>, such as similarity/cross-encoder/stsb-roberta-large (how"
+        " alike two texts are)"
+    ),
     "sim": (
         "sim/<profile>, such as sim/overconfident (a simulated debater, no network), sim/judge (a"
         " simulated judge), sim/solver (a simulated solver of questions), sim/writer (who rewords"
@@ -59,7 +64,7 @@ PROVIDERS = frozenset(
     """.split()  # noqa: SIM905
 )
 # Models whose own settings stand behind a "?".
-WITH_QUERY = {"local", "toy"}
+WITH_QUERY = {"local", "toy", "nli", "similarity"}
 
 
 def unknown_reference_error(reference: str) -> StudyError:
@@ -148,6 +153,10 @@ def model(reference: str) -> Model:
         from agents.local.model import toy_model
 
         return toy_model(rest)
+    if kind in ("nli", "similarity"):
+        from agents.local.pairs import pair_model
+
+        return pair_model("nli" if kind == "nli" else "similarity", rest)
     if kind == "sim":
         return simulated_model(rest)
     raise unknown_reference_error(reference)

@@ -19,6 +19,8 @@ from pathlib import Path
 
 from huggingface_hub import try_to_load_from_cache
 
+from arena.errors import StudyError
+
 CONFIGURATION = ("config.json", "generation_config.json", "adapter_config.json")
 TOKENIZER = (
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
@@ -78,6 +80,16 @@ def digest_of(folder: Path, model: str, adapter: Path | None = None) -> str:
     if adapter is not None:
         lines.append(f"adapter {digest_of(adapter, model)}\n")
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def check_digest(name: str, where: str, revision: str | None, found: str | None) -> None:
+    """Raise StudyError if a folder does not have the digest that its reference asks for."""
+    found = found or ""
+    if Path(where).is_dir() and revision and not found.startswith(revision):
+        raise StudyError(
+            f"{name} asks for a digest that the files in {where} do not have:"
+            f" theirs is {found[:12] or 'unknown'}; restore them, or write that behind the @"
+        )
 
 
 def names_that_decide(folder: Path) -> set[str]:

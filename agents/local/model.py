@@ -32,7 +32,7 @@ from agents.local.configured import (
     template_arguments,
     unsupported_later,
 )
-from agents.local.settings import Settings, check_revision, parse_settings
+from agents.local.settings import Settings, find_weights, parse_settings
 from agents.providers.sampling import ProviderModel
 from arena.errors import ContextOverflowError, RefusedError, StudyError
 from arena.types import Price, Reply, Request, Sampling
@@ -65,29 +65,8 @@ def local_model(reference: str) -> LocalModel:
     Raises StudyError if torch or transformers is missing, a setting is wrong, or the reference
     names a folder without a model, or a revision that none can have.
     """
-    where, _, query = reference.partition("?")
-    revision = None
-    # A folder may have an "@" in its name.
-    if not Path(where).expanduser().is_dir() and "@" in where:
-        where, _, revision = where.rpartition("@")
-    if not where:
-        raise StudyError(
-            "local/ names no model; give a folder or a hub id, such as local/Qwen/Qwen3-0.6B"
-        )
-    folder = Path(where).expanduser()
-    if folder.is_dir() and not (folder / "config.json").is_file():
-        raise StudyError(f"the folder {folder} holds no model: it has no config.json")
-    looks_like_folder = where.startswith((".", "/", "~")) or where.count("/") != 1
-    if looks_like_folder and not folder.is_dir():
-        raise StudyError(
-            f"there is no folder {folder}; a hub id has the form <organisation>/<model>"
-        )
-    if revision is not None:
-        check_revision(reference, revision, is_folder=folder.is_dir())
-    name = f"local/{folder.resolve().name if looks_like_folder else where}"
-    name += "" if revision is None else f"@{revision}"
-    source = str(folder) if folder.is_dir() else where
-    return get_or_create_model(f"local/{reference}", name, source, query, revision)
+    found = find_weights("local", reference, "Qwen/Qwen3-0.6B")
+    return get_or_create_model(f"local/{reference}", *found)
 
 
 def toy_model(reference: str) -> LocalModel:
@@ -211,13 +190,9 @@ class LocalModel(ProviderModel):
 
         Takes the digest of the weights that are read next.
         """
-        found = self.find_digest() or ""
-        is_folder = Path(self._where).is_dir()
-        if is_folder and self._revision and not found.startswith(self._revision):
-            raise StudyError(
-                f"{self.name} asks for a digest that the files in {self._where} do not have:"
-                f" theirs is {found[:12] or 'unknown'}; restore them, or write that behind the @"
-            )
+        from agents.local.digest import check_digest
+
+        check_digest(self.name, self._where, self._revision, self.find_digest())
 
     @property
     def _weights(self) -> LoadedModel:

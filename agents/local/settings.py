@@ -97,16 +97,45 @@ def parse_settings(name: str, query: str) -> Settings:
     )
 
 
+def find_weights(kind: str, reference: str, example: str) -> tuple[str, str, str, str | None]:
+    """Return (name, folder or hub id, settings, revision) of a reference without its "<kind>/".
+
+    Raises StudyError if it names a folder without a model, or a revision that none can have.
+    """
+    where, _, query = reference.partition("?")
+    revision = None
+    # A folder may have an "@" in its name.
+    if not Path(where).expanduser().is_dir() and "@" in where:
+        where, _, revision = where.rpartition("@")
+    if not where:
+        raise StudyError(
+            f"{kind}/ names no model; give a folder or a hub id, such as {kind}/{example}"
+        )
+    folder = Path(where).expanduser()
+    if folder.is_dir() and not (folder / "config.json").is_file():
+        raise StudyError(f"the folder {folder} holds no model: it has no config.json")
+    looks_like_folder = where.startswith((".", "/", "~")) or where.count("/") != 1
+    if looks_like_folder and not folder.is_dir():
+        raise StudyError(
+            f"there is no folder {folder}; a hub id has the form <organisation>/<model>"
+        )
+    if revision is not None:
+        check_revision(f"{kind}/{reference}", revision, is_folder=folder.is_dir())
+    name = f"{kind}/{folder.resolve().name if looks_like_folder else where}"
+    name += "" if revision is None else f"@{revision}"
+    return name, str(folder) if folder.is_dir() else where, query, revision
+
+
 def check_revision(reference: str, revision: str, *, is_folder: bool) -> None:
     """Raise StudyError for a revision that a folder, or a model of the hub, cannot have."""
     if is_folder and not DIGEST_START.fullmatch(revision):
         raise StudyError(
-            f"local/{reference} names a folder, which has no branches or tags: after its @ stand 8"
+            f"{reference} names a folder, which has no branches or tags: after its @ stand 8"
             " to 64 digits (0-9, a-f) with which its digest begins, as the column seats.digest has"
             " it; or leave the @ out"
         )
     if not REVISION.fullmatch(revision):
         raise StudyError(
-            f"local/{reference} has no revision that a hub knows after its @: give a branch, tag"
+            f"{reference} has no revision that a hub knows after its @: give a branch, tag"
             " or commit, such as local/Qwen/Qwen3-0.6B@main"
         )
