@@ -26,7 +26,7 @@ from analysis.figures.debates import (
 )
 from analysis.figures.figure import Figure, Source, phase_index
 from analysis.read.debates import SIDES, Debates
-from analysis.reports.debates import phase_rows
+from analysis.reports.debate_findings import phase_rows
 from analysis.reports.plain_json import json_object
 from analysis.statistics.clustered import Codes
 

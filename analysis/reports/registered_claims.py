@@ -13,7 +13,8 @@ from math import isnan, nan
 from pathlib import Path
 
 from analysis.read.selection import Selection
-from analysis.reports.debates import DebateFindings, StudyReport, study_reports
+from analysis.reports.debate_findings import DebateFindings
+from analysis.reports.debates import StudyReport, study_reports
 from analysis.reports.registered import ClaimRow, Estimate, Kind, RegisteredFindings
 from analysis.reports.robustness import Checks
 from analysis.reports.rules import rules

@@ -7,7 +7,8 @@ Every number stands in the report; nothing is computed here.  Left out: judgemen
 from __future__ import annotations
 
 from analysis.reports.answers import AnswerFindings
-from analysis.reports.debates import DebateFindings, StudyReport
+from analysis.reports.debate_findings import DebateFindings
+from analysis.reports.debates import StudyReport
 from analysis.reports.rows import totals
 from analysis.reports.seats import SeatFindings
 from analysis.reports.tables.claims import brackets, scope_notes

@@ -7,7 +7,8 @@ from typing import TextIO
 
 from analysis.read.selection import LABELS
 from analysis.reports.blocks import Block, Document, document, sentences_block, table
-from analysis.reports.debates import ArmReport, DebateFindings, StudyReport
+from analysis.reports.debate_findings import DebateFindings
+from analysis.reports.debates import ArmReport, StudyReport
 from analysis.reports.steps import AgainstHalfRow
 from analysis.reports.tables.answers import answer_blocks
 from analysis.reports.tables.assessments import assessment_blocks

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analysis.reports.blocks import Block, table
-from analysis.reports.debates import DebateFindings
+from analysis.reports.debate_findings import DebateFindings
 from analysis.reports.losses import Losses
 from analysis.reports.tables.formatting import is_defined, percent, points
 from arena.text import pluralize

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from analysis.reports.blocks import Block, sentences_block, table
-from analysis.reports.debates import ContestantRow, DebateFindings
+from analysis.reports.debate_findings import ContestantRow, DebateFindings
 from analysis.reports.robustness import EquivalenceRow, Robustness, Sensitivity
 from analysis.reports.tables.claims import claim_words
 from analysis.reports.tables.formatting import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from analysis.reports.blocks import Block, table
-from analysis.reports.debates import DebateFindings
+from analysis.reports.debate_findings import DebateFindings
 from analysis.reports.steps import ContestantDetails, PatternRow
 from analysis.reports.tables.claims import claim_cells, claim_headings
 from analysis.reports.tables.formatting import (
