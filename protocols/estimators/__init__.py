@@ -23,6 +23,7 @@ TOKENS = ("protocols.estimators.token_numbers", "token_numbers")
 VOTES = ("protocols.estimators.sample_votes", "sample_votes")
 SETS = "protocols.estimators.semantic_sets"
 P_TRUE = "protocols.estimators.p_true"
+FAMILIARITY = "protocols.estimators.self_familiarity"
 LIKENESS = "protocols.estimators.likeness"
 RELEVANCE = "protocols.estimators.relevance"
 CLAIMS = "protocols.estimators.claims"
@@ -56,6 +57,11 @@ HOME: dict[str, tuple[str, str]] = {
     "p_true_own_samples": (P_TRUE, "p_true_own_samples"),
     "p_true_empirical": (P_TRUE, "p_true_empirical"),
     "self_probing": ("protocols.estimators.self_probing", "self_probing"),
+    **{
+        f"self_familiarity_{form}{combined}": (FAMILIARITY, f"self_familiarity_{form}")
+        for form in ("sampled", "forced")
+        for combined in ("", "_min", "_first")
+    },
     # One request to a model of entailment gives all of these; of a question, and of a reply.
     "semantic_entropy": (SETS, "semantic_sets"),
     "semantic_entropy_likelihood": (SETS, "semantic_sets"),
