@@ -18,6 +18,7 @@ from analysis.read.controls import ControlData, read_controls
 from analysis.read.debates import Count, DebateRecord, read_records
 from analysis.read.efforts import EffortRow
 from analysis.read.prompt_caches import PromptCacheRow
+from analysis.read.reply_forms import InTags
 from analysis.read.seats import SeatRecord, read_seats
 from analysis.read.selection import ALL, By, Chosen, Selection
 from analysis.read.usage import StudyUsage
@@ -55,7 +56,8 @@ class StudyReport:
 
     `arms` has the findings of each arm if its debates have several.  `by` says who counts as one
     contestant, `pooled` which several do.  `chosen` is None if no episode is left out.  Where there
-    are `controls`, `debates` and `details` are of the other arms.
+    are `controls`, `debates` and `details` are of the other arms.  `in_tags` has the models that
+    served no schema where the study asks for one.
     """
 
     study: str
@@ -81,6 +83,7 @@ class StudyReport:
     efforts: Annotated[tuple[EffortRow, ...] | None, OPTIONAL] = None
     caches: Annotated[tuple[PromptCacheRow, ...] | None, OPTIONAL] = None
     assessments: Annotated[Assessments | None, OPTIONAL] = None
+    in_tags: Annotated[tuple[InTags, ...] | None, OPTIONAL] = None
 
 
 def report(

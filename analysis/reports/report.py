@@ -107,7 +107,8 @@ def debate_report(
     reports = tuple(with_registrations(path, assessed, checks, selection))
     empty = "There are no debates in this store yet."
     forms = read_in_tags(path, study, selection)
-    documents = [with_forms(forms.get(each.study, ()), report_document(each)) for each in reports]
+    reports = tuple(replace(each, in_tags=forms.get(each.study)) for each in reports)
+    documents = [with_forms(each.in_tags or (), report_document(each)) for each in reports]
     # A filter would choose among debates, and leave out the plays of the questions.
     if not selection.filters:
         documents = [with_asides(path, *pair) for pair in with_studies(reports, documents)]

@@ -257,5 +257,8 @@ def test_the_command_estimates_asks_and_shows(
     assert main(["recheck", "talks", "--show", "--json", *db]) == 0
     # The same words and the same power as when it was asked.
     assert json.loads(capsys.readouterr().out) == [found]
+    assert found["sentence"].startswith(f"{found['model']} was rechecked on ")
+    assert main(["recheck", str(file), "--batch", *db]) == 2
+    assert "batch" in capsys.readouterr().err
     assert main(["recheck", str(file), "--cache", *db]) == 2
     assert "leave out --cache" in capsys.readouterr().err

@@ -6,12 +6,13 @@ import argparse
 import json
 import math
 import shlex
+import sys
 from typing import TYPE_CHECKING
 
 from arena.cli.commands import Command, add_flag, add_repeatable
 from arena.cli.commands.completion import complete_study
 from arena.cli.commands.hooks import add_hooks, hooks_of
-from arena.cli.commands.play import add_costs, add_limits
+from arena.cli.commands.play import add_costs, add_limits, batch_settings
 from arena.cli.terminal import print_estimate, print_table
 from arena.errors import StudyError
 from arena.text import pluralize, printable
@@ -106,8 +107,10 @@ def run_recheck(options: argparse.Namespace) -> int:
         print(summary)
     findings = recheck_findings(options.db, names[0], recheck=again.name, with_power=True)
     print_findings(findings, options, names[0], asked=summary)
-    if summary.failed and not options.json:
-        print(describe_failures(options.db, again.name, summary.failed))
+    if summary.failed:
+        # Beside a JSON document, which stands alone on the output.
+        file = sys.stderr if options.json else sys.stdout
+        print(describe_failures(options.db, again.name, summary.failed), file=file)
     return 3 if summary.stopped else 1 if summary.failed else 0
 
 
@@ -124,11 +127,16 @@ def arena_of(options: argparse.Namespace) -> Arena:
         options.db,
         concurrency=options.concurrency,
         limits=parse_limits(options.limits),
-        retry=Retry(attempts=options.attempts, deadline_s=options.deadline),
+        retry=Retry(
+            attempts=options.attempts,
+            deadline_s=options.deadline,
+            server_wait_s=options.server_wait,
+        ),
         budget_usd=options.budget_usd,
         prices=dict(parse_price(text) for text in options.price),
         max_unreadable=options.max_unreadable,
         hooks=hooks_of(options),
+        batches=batch_settings(options),
     )
 
 
@@ -170,7 +178,9 @@ def print_findings(
 
     rows = [finding_row(finding) for finding in findings]
     if options.json:
-        print(json.dumps([dict(zip(COLUMNS, row, strict=True)) for row in rows], indent=1))
+        said = [{"sentence": describe_finding(finding)} for finding in findings]
+        named = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+        print(json.dumps([one | more for one, more in zip(named, said, strict=True)], indent=1))
         return
     if not rows:
         why = f"{study} has not been rechecked; nothing was asked"

@@ -30,4 +30,7 @@ def test_who_was_asked_in_tags_is_named_where_a_schema_was_asked_for(tmp_path: P
     arms = [Arm(name, debate, [lineup], {"replies": name}) for name in ("schema", "tags")]
     arena.run(Study("s", arms, [Subject("Cats?")]))
     assert read_in_tags(arena.path) == {"s": (InTags(plain.name, 3, 3),)}
-    assert str(arena.report("s")).count("asked in tags in 3 of 3 turns") == 1
+    report = arena.report("s")
+    assert str(report).count("asked in tags in 3 of 3 turns") == 1
+    said = report.json()[0]["in_tags"]
+    assert said == [{"model": plain.name, "in_tags": 3, "turns": 3}]
