@@ -96,7 +96,8 @@ def list_of(value: object) -> list[list[str]]:
 def meaning_of(text: str) -> str:
     """Return what a text means by the planted rule: its answer, by which texts are equal."""
     boxes = BOX.findall(text)
-    number = LAST_NUMBER.search(text)
+    # No number that is read is longer, and a search through a whole text is slow.
+    number = LAST_NUMBER.search(text[-64:])
     if boxes or number:
         return canonical(boxes[-1] if boxes else number[0] if number else "")
     return " ".join(words_of(normalised(text)))

@@ -70,11 +70,8 @@ def quoted_spans(text: str, listed: str) -> tuple[list[Span], int]:
 
 def tokens_within(tokens: Sequence[Span], claim: Span) -> list[int]:
     """Return the indices of the tokens that spell some of a claim."""
-    return [
-        index
-        for index, (start, end) in enumerate(tokens)
-        if max(start, claim[0]) < min(end, claim[1])
-    ]
+    begin, stop = claim
+    return [k for k, (start, end) in enumerate(tokens) if start < stop and end > begin]
 
 
 def bare(token: str) -> str:

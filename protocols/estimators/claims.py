@@ -249,9 +249,9 @@ def ccp_at(
     reply: Claimed, index: int, relations: dict[Pair, Relation | None], context: Context
 ) -> float:
     """Return the CCP of a token, in (0, 1]; 1 of one that carries no fact."""
-    if not is_content(reply.tokens.spelling(index)):
-        return 1.0
     word, *others = reply.words[index]
+    if not others or not is_content(reply.tokens.spelling(index)):
+        return 1.0
     before = reply.prefix(index, context)
     forward = [code_of(relations.get((before + word, before + other))) for other in others]
     backward = [code_of(relations.get((before + other, before + word))) for other in others]

@@ -70,7 +70,7 @@ def tokens_of(reply: StoredReply, kind: TextKind = "speech") -> ReplyTokens | st
     position = 0
     for choice in reply.logprobs:
         start, position = position, position + len(choice.token)
-        if max(start, begin) < min(position, end):
+        if start < end and position > begin and choice.token:
             spans.append((max(start, begin) - begin, min(position, end) - begin))
             choices.append(choice)
     return ReplyTokens(words, tuple(spans), tuple(choices))
