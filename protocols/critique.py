@@ -62,7 +62,7 @@ taken away: 120 minus 40 plus 15 is 95. The reply adds them.
 Verdict: wrong
 """,
 )
-TASK = "You check replies to questions. Here is how it is done.\n\n"
+TASK = "You check replies to questions. Here is how it is done.\n"
 NOW = "Now to the reply that you check. The question:\n\n"
 CRITICISE = (
     "\nGo through the steps of this reply, and say of each that is doubtful what is wrong with it."
@@ -119,9 +119,10 @@ def score_of(said: Turn, judged: Turn) -> Score:
 
 def critique_prompt(episode: Episode, question: Subject, reply: Turn, shots: int) -> Prompt:
     """Return the prompt of a critic: examples, the question, the reply's public face, the task."""
-    told = f"{TASK}{chr(10).join(EXAMPLES[:shots])}\n" if shots else ""
-    question_shown = asking.shown_question(question)
-    return [told + NOW, question_shown, asking.show_reply(episode, reply), CRITICISE]
+    # Examples end with a line break of their own; an empty line stands between two.
+    told = "\n".join([TASK, *EXAMPLES[:shots], NOW]) if shots else NOW
+    shown = asking.show_reply(episode, reply)
+    return [told, asking.shown_question(question), shown, CRITICISE]
 
 
 async def criticise(

@@ -24,7 +24,7 @@ from functools import partial
 from typing import Literal
 
 from arena.errors import ProtocolError
-from arena.grading.grade import LETTERS
+from arena.grading.grade import LETTERS, canonical
 from arena.play.episode import Episode
 from arena.play.reading import Reader
 from arena.private import PrivateNumber, reveal
@@ -112,7 +112,10 @@ async def explain(
     if answered.answer is None:
         return [final]
     read = partial(
-        read_explanation, read=asking.reader(question, reask=False), fixed=answered.answer
+        read_explanation,
+        read=asking.reader(question, reask=False),
+        fixed=answered.answer,
+        choices=question.choices,
     )
     asks = [
         episode.ask(
@@ -185,13 +188,17 @@ def level_of(wording: Wording, confidence: float | PrivateNumber | None) -> str:
     return "low" if confidence <= low else "medium" if confidence <= medium else "high"
 
 
-def read_explanation(reply: Reply, *, read: Reader, fixed: str) -> Reading:
+def read_explanation(
+    reply: Reply, *, read: Reader, fixed: str, choices: Sequence[str] = ()
+) -> Reading:
     """Read an explanation; flags say if it states a number of how sure it is, or another answer."""
     reading = read(reply)
     flags = reading.flags
     if NUMBER_OF_CONFIDENCE.search(reading.public or ""):
         flags = (*flags, STATES_A_NUMBER)
-    if reading.answer is not None and reading.answer != fixed:
+    if reading.answer is not None and canonical(reading.answer, choices) != canonical(
+        fixed, choices
+    ):
         flags = (*flags, ANOTHER_ANSWER)
     return replace(reading, flags=flags)
 

@@ -2,7 +2,7 @@
 
 All that read the store for a report open it here, so that a choice of models, arms or anything else
 is one filter of episodes, and every number of a report is of the same ones.  A judging goes with
-the debate that it judges.
+the debate that it judges, and a scoring with the first of the replies that it scores.
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ ARMS = "select distinct arm from plays order by arm"
 CHOSEN = """
     create temp table chosen as
     with judgings as (
-        select e.episode, s.source as debate
-        from episodes e join subjects s on s.subject = e.subject and s.kind = 'debate'),
+        select e.episode, case s.kind when 'debate' then s.source
+                               else split_part(s.source, '/', 1) end as debate
+        from episodes e join subjects s
+            on s.subject = e.subject and s.kind in ('debate', 'replies')),
     others as (
         select c.episode from contestants c
         left join (select episode from seats where seat = 'proposition') d using (episode)
@@ -46,9 +48,10 @@ CHOSEN = """
         select episode from episodes anti join judgings using (episode)
         where (len($arms) = 0 or list_contains($arms, arm))
           and ($ids is null or episode in (select unnest($ids)))
-          and (len($models) = 0 or episode not in (from others)))
-    from mine
-    union all select episode from judgings where debate in (from mine)
+          and (len($models) = 0 or episode not in (from others))),
+    about as (select episode from judgings where debate in (from mine))
+    from mine union all from about
+    union all select episode from judgings where debate in (from about)
 """
 COUNTS = """
     select e.study, count(*), count(c.episode) from episodes e left join chosen c using (episode)

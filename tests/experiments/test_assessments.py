@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis.read.selection import Selection
 from analysis.reports.assessments import read_assessments
 from analysis.reports.debates import study_reports
 from arena import Arena, run_stages
@@ -55,7 +56,9 @@ def test_a_planted_critic_is_found_and_its_self_check_makes_the_calls_of_its_con
     stages = load_stages(EXPERIMENTS / "critique.py", options)
     arena = Arena(tmp_path / "a.duckdb")
     assert [each.open + each.failed for each in run_stages(arena, stages)] == [0, 0, 0]
-    found = read_assessments(arena.path, "critique")["critique"]
+    # A scoring goes with the replies that it scores, whatever its own arm is called.
+    chosen = Selection(arms=("replies",))
+    found = read_assessments(arena.path, "critique", chosen)["critique"]
     assert found.critiques is not None
     [row] = found.critiques
     assert row.own

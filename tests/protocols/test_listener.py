@@ -69,6 +69,7 @@ def test_options_are_scored_for_the_own_confidence() -> None:
         ("My confidence is about 90 out of 100. \\boxed{4}", ("states a number",)),
         ("20% of 20 is 4, and I am sure of that. \\boxed{4}", ()),
         ("It is five. \\boxed{5}", ("another answer",)),
+        ("It is four. \\boxed{4.0}", ()),
     ],
 )
 def test_an_explanation_that_states_a_number_or_another_answer_is_flagged(
