@@ -192,6 +192,7 @@ class ScoredGroup:
     in the order in which they were asked for.  `correct` is 1 or 0, nan where it cannot be told.
     `length` counts characters; `vote` is a code of the answer's value, -1 without one.  `own` is
     what the replies themselves took: an array (N, 3) of calls, dollars, seconds, nan where unknown.
+    `subjects` (questions,) are the ids of the questions.
     """
 
     study: str
@@ -204,6 +205,7 @@ class ScoredGroup:
     length: Array
     vote: Codes
     own: Array
+    subjects: tuple[str, ...] = ()
     estimators: tuple[EstimatorScores, ...] = field(default=())
 
     @property
@@ -314,6 +316,7 @@ def group_of(
         columns["chars"].astype(np.float64),
         columns["vote"].astype(np.int64),
         own.astype(np.float64),
+        tuple(columns["question"][starts].tolist()),
     )
 
 

@@ -26,7 +26,7 @@ import numpy as np
 from analysis.statistics.bootstrap import Interval
 from analysis.statistics.clustered import Array, Codes, divide
 from analysis.statistics.jackknife import influences, jackknife_se, weights_without
-from analysis.statistics.logistic import cross_fit, fit_logistic
+from analysis.statistics.logistic import cross_fit, fit_logistic, folds_of
 from analysis.statistics.reply_order import counts_by_value
 from analysis.statistics.simultaneous import student_quantile
 
@@ -50,11 +50,13 @@ class CascadeCurve:
 class CascadeArea:
     """The mean quality over shares deferred, and its gain: 0 a random order, 1 the oracle's.
 
-    `random` and `oracle` are the areas of those two.
+    `random` and `oracle` are the areas of those two.  `over_dollars` is the mean quality over the
+    dollars that deferring adds, nan where they are unknown or nothing.
     """
 
     area: Interval
     gain: Interval
+    over_dollars: Interval
     random: float
     oracle: float
 
@@ -88,37 +90,72 @@ def cascade_curve(
     )
 
 
-def cascade_area(value: Array, small: Array, large: Array) -> CascadeArea:
-    """Return the area under quality against share deferred, with intervals over questions."""
+def cascade_area(
+    value: Array, small: Array, large: Array, *, large_dollars: Array | None = None
+) -> CascadeArea:
+    """Return the area under quality against share deferred, with intervals over questions.
+
+    `large_dollars` (Q,) are what the large model's reply to each question costs.
+    """
     check_outcomes(value, small, large)
     benefit = large - small
     weights = weights_without(value.size)
     total = weights.sum(axis=1)
-    area, oracle = (
-        divide(weights @ small, total) + area_of_benefit(each, benefit, weights)
-        for each in (value, -benefit)
-    )
+    start = divide(weights @ small, total)
+    each = np.ones(value.size)
+    dollars = np.full(value.size, np.nan) if large_dollars is None else large_dollars
+    area = start + area_of_benefit(value, benefit, each, weights)
+    over_dollars = start + area_of_benefit(value, benefit, dollars, weights)
+    oracle = start + area_of_benefit(-benefit, benefit, each, weights)
     random = divide(weights @ (small + large), 2 * total)
     gain = divide(area - random, oracle - random)
-    numbers = np.stack((area, gain), axis=1)
-    width = student_quantile(value.size) * jackknife_se(influences(numbers[1:]))
-    mean, relative = [
+    numbers = np.stack((area, gain, over_dollars), axis=1)
+    width = student_quantile(len(weights) - 1) * jackknife_se(influences(numbers[1:]))
+    mean, relative, dear = [
         Interval(float(middle), float(middle - half), float(middle + half))
         if half > 0
         else Interval(float(middle), np.nan, np.nan)
         for middle, half in zip(numbers[0], width, strict=True)
     ]
-    return CascadeArea(mean, relative, float(random[0]), float(oracle[0]))
+    return CascadeArea(mean, relative, dear, float(random[0]), float(oracle[0]))
 
 
-def area_of_benefit(value: Array, benefit: Array, weights: Array) -> Array:
-    """Return (B,) the mean over shares deferred of the benefit so far, as a share of questions."""
+def area_of_benefit(value: Array, benefit: Array, cost: Array, weights: Array) -> Array:
+    """Return (B,) the mean benefit so far over the cost of deferring, as a share of questions.
+
+    `cost` (Q,) is what each question adds to the axis: 1 for shares deferred, or dollars.
+    """
     question = np.arange(value.size)
     # Deferred first are the least sure, which counts_by_value has last: turn the values round.
     gained, size = counts_by_value(-value, benefit, question, weights)
+    added, _ = counts_by_value(-value, cost, question, weights)
     so_far = np.cumsum(gained, axis=1) - gained / 2
-    total = size.sum(axis=1)
-    return divide(np.einsum("bu,bu->b", so_far, size), np.square(total))
+    total = size.sum(axis=1) * added.sum(axis=1)
+    return divide(np.einsum("bu,bu->b", so_far, added), total)
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """What came of a threshold made on other questions: the share deferred and the share right."""
+
+    deferred: float
+    right: float
+
+
+def defer_share(
+    value: Array, small: Array, large: Array, question: Codes, share: float
+) -> Deferred:
+    """Return what deferring about a share of questions gives, thresholds cross-fitted.
+
+    Each fold defers the values at or below a quantile of the other folds.
+    """
+    fold = folds_of(question)
+    deferred = np.zeros(value.size, dtype=np.bool_)
+    for number in np.unique(fold):
+        others, mine = fold != number, fold == number
+        if others.any():
+            deferred[mine] = value[mine] <= defer_below(value[others], share)
+    return Deferred(float(deferred.mean()), float(np.where(deferred, large, small).mean()))
 
 
 def defer_below(value: Array, share: float) -> float:

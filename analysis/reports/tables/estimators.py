@@ -69,13 +69,12 @@ def head_block(found: EstimatorTable) -> Block:
             f"Left out: {pluralize(found.ungraded, 'reply', 'replies')} of which it cannot be told"
             " whether they are right."
         )
-    best = [row.name for row in found.estimators if row.quality.may_be_best]
     if found.winner:
         notes.append(
             f"Best on questions that did not choose it: {' = '.join(found.winner)}"
             f"{' (they order all replies alike)' if len(found.winner) > 1 else ''}."
         )
-    elif best:
+    elif sum(row.quality.may_be_best is not None for row in found.estimators) > 1:
         notes.append(
             "No winner: no estimator beats all others on questions that did not choose it."
         )

@@ -15,6 +15,7 @@ from agents.simulated.questions import simulated_questions
 from analysis.figures.estimators import with_cost
 from analysis.figures.registry import figure
 from analysis.read.scores import EstimatorScores, ScoredGroup, Spent, read_scores
+from analysis.reports.cascades import cascade, cascade_document, one_of
 from analysis.reports.estimators import EstimatorTable, estimator_table
 from analysis.reports.plain_json import json_object
 from analysis.reports.tables.estimators import estimators_document
@@ -65,7 +66,7 @@ def found() -> EstimatorTable:
         rng.normal(500, 50, size),
         (1 - known).astype(np.int64),
         np.tile([1.0, 0.1, 2.0], (size, 1)),
-        (
+        estimators=(
             scores("sees", sees, samples=REPLIES, source="pass"),
             scores("stated", np.clip(0.9 + rng.normal(size=size) / 50, 0, 1), "probability"),
             scores("gaps", gaps),
@@ -146,6 +147,30 @@ def test_the_front_has_those_that_none_beats_for_less() -> None:
     unpriced, unit = with_cost([rows[0] | {"dollars": None}, rows[1]])
     assert unit == "calls"
     assert [row["cost"] for row in unpriced] == [0, 1]
+
+
+def test_a_cascade_takes_first_replies_to_common_questions() -> None:
+    def group(part: str, subjects: tuple[str, ...], right: list[float]) -> ScoredGroup:
+        values = np.arange(len(right), dtype=np.float64)
+        question = np.repeat(np.arange(len(subjects)), 2)
+        return ScoredGroup(
+            *("s", "answers", "arm", part, False, question, np.array(right), values),
+            *(np.zeros(len(right), dtype=np.int64), np.ones((len(right), 3)), subjects),
+            (scores("sure", values),),
+        )
+
+    small = group("small", ("a", "b", "c"), [0, 1, 1, 1, 0, 1])
+    large = group("large", ("b", "c", "d"), [1, 0, np.nan, 1, 0, 0])
+    found = cascade(small, large)
+    # Of c the large model's second reply is the first that was graded.
+    assert (found.questions, found.small_right, found.large_right) == (2, 0.5, 1.0)
+    [row] = found.rows
+    assert row.curve.quality.tolist() == [0.5, 0.5, 1.0]
+    assert row.curve.dollars.tolist() == [1.0, 1.5, 2.0]
+    titles = [block.title for block in cascade_document(found).blocks]
+    assert "Cascades" in titles
+    with pytest.raises(StudyError, match="found 0; there are: arm: small"):
+        one_of([small], "huge", "s")
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from analysis.statistics.cascades import (
     cascade_area,
     cascade_curve,
     defer_below,
+    defer_share,
     learned_rule,
 )
 from analysis.statistics.logistic import cross_fit, fit_logistic, folds_of, sigmoid
@@ -83,6 +84,12 @@ def test_a_cascade_by_hand() -> None:
     best = cascade_area(-(large - small), small, large)
     assert best.area.mean == pytest.approx(best.oracle)
     assert best.gain.mean == pytest.approx(1)
+    dear = np.array([40.0, 10, 10, 0])
+    spent = cascade_curve(value, small, large, small_dollars=np.zeros(4), large_dollars=dear)
+    by_dollars = np.trapezoid(spent.quality, spent.dollars) / spent.dollars[-1]
+    found = cascade_area(value, small, large, large_dollars=dear).over_dollars
+    assert found.mean == pytest.approx(by_dollars)
+    assert np.isnan(area.over_dollars.mean)
     assert defer_below(value, 0.25) == 0.1
     assert defer_below(value, 0) == -np.inf
 
@@ -93,6 +100,9 @@ def test_a_useless_value_gains_nothing_and_a_learned_rule_finds_what_helps() -> 
     large = (RNG.random(600) < sigmoid(2 - hardness)).astype(np.float64)
     noise = cascade_area(RNG.random(600), small, large).gain
     assert noise.ci_low < 0 < noise.ci_high
+    half = defer_share(-hardness, small, large, np.arange(600), 0.5)
+    assert half.deferred == pytest.approx(0.5, abs=0.05)
+    assert half.right > small.mean() + 0.1
     features = np.column_stack((hardness, RNG.normal(size=(600, 3))))
     rule = learned_rule(features, small, large, np.arange(600))
     assert cascade_area(rule, small, large).gain.ci_low > 0.1
