@@ -10,6 +10,7 @@ also where its number is missing.  A new estimator takes a file and its rows her
 from __future__ import annotations
 
 import difflib
+from collections.abc import Set
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -125,6 +126,16 @@ HOME: dict[str, tuple[str, str]] = {
     "uqac_kept_mean": CHAIN,
     "p_ik": ("protocols.estimators.p_ik", "p_ik"),
 }
+# What the scorer's model must be able to do, by function.  Others ask in words, or ask nothing.
+NEEDS: dict[str, frozenset[str]] = {
+    "critique": frozenset({"choices", "prefill"}),
+    "p_true": frozenset({"choices"}),
+    "p_true_own_samples": frozenset({"choices"}),
+    "token_readouts": frozenset({"readouts"}),
+    "attention_chain": frozenset({"readouts"}),
+    "p_ik": frozenset({"readouts"}),
+    "self_familiarity_forced": frozenset({"readouts"}),
+}
 # As protocols they have the names of their functions, which stand in ids.
 FUNCTIONS = {function: module for module, function in HOME.values()}
 
@@ -140,6 +151,13 @@ def estimator(name: str) -> Protocol:
     module, function = HOME[name]
     found: Protocol = getattr(import_module(module), function)
     return found
+
+
+def estimators_for(capabilities: Set[str]) -> list[str]:
+    """Return the estimators that a model with these capabilities allows, in the order of HOME."""
+    return [
+        name for name, (_, each) in HOME.items() if NEEDS.get(each, frozenset()) <= capabilities
+    ]
 
 
 def names_of(function: str) -> tuple[str, ...]:
