@@ -41,12 +41,12 @@ class StoredComparisons:
     unreadable: Array
 
 
-def stored_comparisons(path: Path, study: str | None = None) -> StoredComparisons:
+def stored_comparisons(path: str | Path, study: str | None = None) -> StoredComparisons:
     """Return the comparisons of a study of relative confidence, or of all in the store.
 
     Raises StudyError if there are none.
     """
-    with open_live(path, ("episodes", "latest_scores")) as con:
+    with open_live(Path(path), ("episodes", "latest_scores")) as con:
         rows = read_result(con, SCORES, [study]).dicts()
     if not rows:
         raise StudyError(
