@@ -26,7 +26,7 @@ from agents.providers.wire import TIMEOUT_S, Answer, Key, count, label, without_
 from arena.images import Image
 from arena.sampling import thaw
 from arena.text import writable
-from arena.types import Reply, Request, Sampling
+from arena.types import Reply, Request, Sampling, SharedPrefix
 
 MAX_TOKENS = 8192
 # claude-opus-4-5, claude-3-5-sonnet and claude-fable: (major, minor) on either side of the family's
@@ -205,6 +205,12 @@ def message_body(model: str, request: Request, settings: dict[str, object]) -> d
     }
 
 
+def message_marks(model: str, request: Request) -> list[SharedPrefix]:
+    """Return the beginnings to mark: the system prompt, which stands apart, has no mark."""
+    roles = [message.role for message in request.messages]
+    return [prefix for prefix in request.shared if roles[prefix.message] != "system"]
+
+
 def message_image(image: Image) -> dict[str, object]:
     """Return an image as a part of a message."""
     source = {"type": "base64", "media_type": image.media_type, "data": image.base64}
@@ -277,6 +283,7 @@ MESSAGES = Api(
     max_temperature=1,
     wrong_value=wrong_value,
     thinks=thinks,
+    marks=message_marks,
     longest_reply=MAX_TOKENS,
     batches=AnthropicBatches,
 )

@@ -72,6 +72,12 @@ def openai_marks(model: str, request: Request) -> Sequence[SharedPrefix]:
     return request.shared if writes_unasked(f"openai/{model}") else ()
 
 
+def count_marks(request: Request, marks: Sequence[SharedPrefix]) -> int:
+    """Return how many marks a request has of these; a message with images has none."""
+    places = {(mark.message, mark.end) for mark in marks}
+    return sum(not request.messages[message].images for message, _ in places)
+
+
 def cache_key(request: Request) -> str:
     """Return a key that requests have in common which share a beginning."""
     if any(prefix.by_episodes for prefix in request.shared):

@@ -245,6 +245,7 @@ CHAT = Api(
     read=completions.read_reply,
     unsupported_settings=unsupported_by_chat,
     max_temperature=2,
+    marks=openai_marks,
     batches=OpenAIBatches,
 )
 RESPONSES = replace(

@@ -11,7 +11,7 @@ with the first call.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -25,6 +25,7 @@ from agents.providers import wire
 from agents.providers.addresses import address_in, key_in
 from agents.providers.api_model import ApiModel
 from agents.providers.batch_endpoints import BatchModel
+from agents.providers.cache_marks import count_marks
 from agents.providers.faults import read_fault, too_long_error
 from agents.providers.prices import (
     limit_longest_reply,
@@ -32,7 +33,7 @@ from agents.providers.prices import (
     prompt_cache_of_reference,
 )
 from arena.errors import BadReplyError, ModelError, RefusedError, StudyError, UnreachableError
-from arena.types import BatchEndpoint, Model, Reply, Request, Sampling
+from arena.types import BatchEndpoint, Model, Reply, Request, Sampling, SharedPrefix
 
 NO_HEADERS: Mapping[str, str] = {}
 
@@ -54,9 +55,9 @@ class Api:
     with them, of which `parameters` are arguments of the resource's `create`.
     `unsupported_settings` returns the reason for each setting that a model is known not to support,
     `wrong_value` why a value cannot be sent to it, `thinks` whether a sampling asks for thoughts
-    that rule a prefill out.  `max_temperature` is the highest temperature,
-    `longest_reply` the tokens of a reply at most if the sampling has no limit.  `batches` returns
-    the batch endpoint of a model.
+    that rule a prefill out, `marks` where a cache is to keep the prompt.  `max_temperature` is the
+    highest temperature, `longest_reply` the tokens of a reply at most if the sampling has no limit.
+    `batches` returns the batch endpoint of a model.
     """
 
     package: str
@@ -71,6 +72,7 @@ class Api:
     max_temperature: float
     wrong_value: Callable[[str, Sampling], str | None] = lambda model, sampling: None
     thinks: Callable[[Sampling], bool] = lambda sampling: False
+    marks: Callable[[str, Request], Sequence[SharedPrefix]] = lambda model, request: ()
     longest_reply: int | None = None
     batches: Callable[[BatchModel], BatchEndpoint] | None = None
 
@@ -221,6 +223,12 @@ class SdkModel(ApiModel):
     def own_settings(self, request: Request) -> dict[str, object]:
         """Return the settings besides model and messages, under the provider's names."""
         return self._api.settings(self._model, request)
+
+    def request_settings(self, request: Request) -> dict[str, object]:
+        """Return the settings that are sent, and how many marks a cache finds in the prompt."""
+        settings = super().request_settings(request)
+        marks = count_marks(request, self._api.marks(self._model, request))
+        return settings | ({"cache_marks": marks} if marks else {})
 
     def make_body(self, request: Request, settings: dict[str, object]) -> dict[str, object]:
         """Return the JSON of a request with these settings."""

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from agents import agent
 from agents.providers.anthropic_sdk import message_body
+from agents.providers.api_model import ApiModel
 from agents.providers.completions import completion_counts
 from agents.providers.openai_sdk import chat_body, response_body
 from arena.types import Message, Place, Request, Sampling, SharedPrefix
@@ -47,6 +49,24 @@ def test_earlier_openai_models_get_a_key_and_no_marks() -> None:
     assert sent["input"][-1]["content"] == "shared, own"
     assert sent.keys() == {"model", "input", "prompt_cache_key"}
     assert response_body("gpt-5-mini", PLAIN, {}).keys() == {"model", "input"}
+
+
+@pytest.mark.parametrize(
+    ("reference", "marks"),
+    [("anthropic/claude-sonnet-5-5", 1), ("openai/gpt-5.6", 1), ("openai/gpt-5-mini", 0)],
+)
+def test_what_was_sent_says_how_many_marks_there_are(
+    monkeypatch: pytest.MonkeyPatch, reference: str, marks: int
+) -> None:
+    for provider in ("OPENAI", "ANTHROPIC"):
+        monkeypatch.setenv(f"{provider}_API_KEY", "sk-abcdefghijklmnop")
+    speaker = agent(reference).model
+    sent, plain = (speaker.request_settings(each) or {} for each in (SHARED, PLAIN))
+    # As many as the body has.
+    assert isinstance(speaker, ApiModel)
+    body = str(speaker.request_body(SHARED))
+    assert body.count("cache_control") + body.count("prompt_cache_breakpoint") == marks
+    assert (sent.get("cache_marks", 0), plain.get("cache_marks", 0)) == (marks, 0)
 
 
 def test_requests_that_share_a_beginning_have_one_key() -> None:
