@@ -179,15 +179,12 @@ def densities(relations: Array, texts: Sequence[str], weight: Array | None = Non
     return density
 
 
-def weighted_laplacian(relations: Array, *, labels: bool = True) -> Array:
+def weighted_laplacian(relations: Array) -> Array:
     """Return D - W (N, N) of kernel language entropy, with W_ij in [0, 2].
 
-    W_ij adds both directions, each 1 for entailment and 1/2 for neutral: of the likeliest label
-    (`labels`), or in proportion to the probabilities.
+    W_ij adds both directions, each 1 where entailment is likeliest and 1/2 where neutral is.
     """
-    own = check_relations(relations)
-    if labels:
-        own = np.eye(3)[own.argmax(axis=2)]
+    own = np.eye(3)[check_relations(relations).argmax(axis=2)]
     one_way = own[:, :, ENTAILMENT] + own[:, :, NEUTRAL] / 2
     both = one_way + one_way.T
     laplacian: Array = np.diag(both.sum(axis=1)) - both

@@ -64,13 +64,15 @@ async def semantic_sets(
     with_question: bool = True,
     strict: bool = True,
     affinity: graphs.Affinity = "entailment",
+    form: graphs.Likelihoods = "normalised",
 ) -> list[Score]:
     """Return the scores of all estimators above, from one table of entailments.
 
     `text` says which words are compared: the "answer" of a question, the "speech" on a motion
     (defaults).  `with_question` puts the question before them.  `strict` sets need entailment both
     ways, others no contradiction and one entailment.  `affinity` is that of degree, eccentricity
-    and eigenvalues.
+    and eigenvalues.  `form` is that of entropies by probability: of probabilities divided by their
+    sum (Farquhar et al.), or the mean over replies ("monte carlo", lm-polygraph).
     """
     chosen = compared(samples, text)
     context = samples.question.text if with_question else None
@@ -79,6 +81,7 @@ async def semantic_sets(
         "with_question": with_question,
         "sets_by": "entailment both ways" if strict else "no contradiction",
         "affinity": affinity,
+        "form": form,
     }
     relations = await ask_relations(episode, entailment, chosen.texts, context, details)
     if isinstance(relations, str):
@@ -86,7 +89,7 @@ async def semantic_sets(
     sets = graphs.semantic_sets(relations, strict=strict)
     likelihood = likelihoods(samples, chosen)
     rows = [
-        *entropies(sets, likelihood, ""),
+        *entropies(sets, likelihood, "", form),
         *graph_values(relations, affinity),
         ("semantic_share", [float((sets == own).mean()) for own in sets]),
         *density_values(relations, chosen.texts, likelihood),
@@ -138,7 +141,12 @@ def likelihoods(samples: StoredSamples, chosen: Compared) -> tuple[Array, Array]
     return np.array([each[0] for each in known]), np.array([each[1] for each in known])
 
 
-def entropies(sets: Codes, likelihood: tuple[Array, Array] | str, suffix: str) -> Iterator[Values]:
+def entropies(
+    sets: Codes,
+    likelihood: tuple[Array, Array] | str,
+    suffix: str,
+    form: graphs.Likelihoods = "normalised",
+) -> Iterator[Values]:
     """Yield the three semantic entropies, negated."""
     yield f"semantic_entropy{suffix}", negated(graphs.entropy_of_counts(sets))
     names = (f"semantic_entropy_likelihood{suffix}", f"semantic_entropy_likelihood_mean{suffix}")
@@ -146,7 +154,7 @@ def entropies(sets: Codes, likelihood: tuple[Array, Array] | str, suffix: str) -
         if isinstance(likelihood, str):
             yield name, likelihood
         else:
-            yield name, negated(graphs.entropy_of_likelihoods(sets, likelihood[k]))
+            yield name, negated(graphs.entropy_of_likelihoods(sets, likelihood[k], form=form))
 
 
 def graph_values(relations: Array, affinity: graphs.Affinity) -> Iterator[Values]:

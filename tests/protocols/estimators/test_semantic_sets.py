@@ -91,6 +91,9 @@ def test_all_numbers_come_from_one_request_and_agree_with_the_table() -> None:
         assert [score.value for score in found[name]] == pytest.approx(values), name
     (first, *_) = found["semantic_entropy"]
     assert (first.samples, first.turn, first.details["sets"]) == (4, replies[0].turn, [0, 0, 1, 2])
+    drawn = scored(samples_of(QUESTION, replies), table_agent(), form="monte carlo")
+    (likelihood, *_) = drawn["semantic_entropy_likelihood"]
+    assert likelihood.value == pytest.approx(-2.2183691562408887)
 
 
 def test_a_reply_without_an_answer_is_left_out_and_the_others_are_scored() -> None:
