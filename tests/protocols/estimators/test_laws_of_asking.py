@@ -11,8 +11,11 @@ from arena.studies.study import Protocol
 from arena.types import Agent, Request
 from protocols import laws
 from protocols.estimators.claims import ccp_of_claims
+from protocols.estimators.p_true import p_true_own_samples
 from protocols.estimators.paraphrase import paraphrase
 from protocols.estimators.relevance import relevance
+from protocols.estimators.self_familiarity import self_familiarity_sampled
+from protocols.estimators.self_probing import self_probing
 from protocols.estimators.semantic_sets import semantic_sets
 from tests.stored_samples import reply, samples_of, tokens
 
@@ -45,6 +48,10 @@ QUOTES = Agent("quotes", scripted_model(lambda request: "It is 5"))
         (relevance, {"similarity": PAIRS}),
         (ccp_of_claims, {"scorer": QUOTES, "entailment": PAIRS}),
         (paraphrase, {"scorer": agent("sim/solver"), "writer": agent("sim/writer")}),
+        (p_true_own_samples, {"scorer": agent("sim/solver")}),
+        (self_probing, {"scorer": agent("sim/solver")}),
+        # Eighteen calls, and a crash at each of them.
+        pytest.param(self_familiarity_sampled, {"scorer": QUOTES}, marks=pytest.mark.slow),
     ],
 )
 def test_estimators_obey_the_laws(protocol: Protocol, lineup: dict[str, Agent]) -> None:
