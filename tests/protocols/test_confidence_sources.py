@@ -12,9 +12,12 @@ from protocols import HOME, laws, named
 # Debates and judgings return no answers, labels of private reasoning no confidence; best_of_n needs
 # the probabilities of tokens.
 WITHOUT_ANSWERS = {"debate", "judging", "private_reasoning", "best_of_n", "recheck"}
-# They score stored replies, or the options of a question.
-WITHOUT_ANSWERS |= {"relative_confidence", "self_ensembling"}
-STATED = {"confidence_elicitation": {"stated"}, "single": set()}
+# They take stored replies, or questions with options.
+WITHOUT_ANSWERS |= {"relative_confidence", "self_ensembling", "option_probability", "asked_aside"}
+STATED = {
+    **dict.fromkeys(("confidence_elicitation", "explain", "thinking_out_loud"), {"stated"}),
+    **dict.fromkeys(("single", "ask_again"), set()),
+}
 
 
 @pytest.mark.parametrize("name", sorted(set(HOME) - WITHOUT_ANSWERS))
