@@ -21,7 +21,8 @@ from arena.types import Agent
 from protocols.estimators import estimator
 
 Options = Mapping[str, object]
-Wanted = str | tuple[str, Options]
+# An estimator by its name, or a function of yours that is one; either with options.
+Wanted = str | Protocol | tuple[str | Protocol, Options]
 # The seats of an estimator that a study fills, by the parameter of `score` that gives the agent.
 PAIRS = ("entailment", "similarity")
 
@@ -51,12 +52,13 @@ def score(
 ) -> Stage:
     """Return the stage that scores the stored replies of a study by these estimators.
 
-    `of` is the study, or its name.  An estimator is a name, or a name with options of its function;
-    names that one function gives are played once.  `scorers` gives the agent that scores the
-    replies of an agent, by the name of that one; without it each agent scores its own, which are
-    known if `of` is a study.  `entailment` and `similarity` are models of pairs of texts; `writer`
-    writes questions anew, by default the scorer does.  Raises StudyError for an unknown estimator,
-    or one whose seat nobody can take.
+    `of` is the study, or its name.  An estimator is a name, or a function of yours that is one,
+    each alone or as (name, options); names that one function gives are played once.
+
+    `scorers` gives the agent that scores the replies of an agent, by the name of that one; without
+    it each agent scores its own, which are known if `of` is a study.  `entailment` and `similarity`
+    are models of pairs of texts; `writer` writes questions anew, by default the scorer does.
+    Raises StudyError for an unknown estimator, or one whose seat nobody can take.
     """
     functions = functions_of(estimators)
     own = {} if isinstance(of, str) else {agent.name: agent for agent in agents_of(of)}
@@ -118,8 +120,8 @@ def functions_of(estimators: Sequence[Wanted]) -> list[Function]:
         )
     functions: list[Function] = []
     for wanted in estimators:
-        name, options = (wanted, {}) if isinstance(wanted, str) else wanted
-        function = Function(estimator(name), dict(options))
+        given, options = wanted if isinstance(wanted, tuple) else (wanted, {})
+        function = Function(estimator(given) if isinstance(given, str) else given, dict(options))
         if function not in functions:
             functions.append(function)
     return functions
