@@ -334,7 +334,9 @@ def true_or_begun(reply: Reply | str) -> Reading:
     public, words = said_in(reply)
     begun = words.strip().lstrip("(*\"' ").partition("\n")[0].strip(".)*\"' ").casefold()
     word = begun.partition(" ")[0]
-    fits = [each for each in ("True", "False") if word and each.casefold().startswith(word)]
+    # A single letter may begin any word.
+    is_begun = len(word) > 1
+    fits = [each for each in ("True", "False") if is_begun and each.casefold().startswith(word)]
     # A finished reply is read whole, as "True" and nothing else.
     whole = true_or_false(reply).answer
     answer = whole or (fits[0] if fits and unfinished_reason(reply) == CUT_OFF else None)

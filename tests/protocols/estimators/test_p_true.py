@@ -88,7 +88,7 @@ def test_a_model_without_choices_is_refused_before_the_first_call() -> None:
 
 
 def test_the_empirical_form_is_the_share_of_true_among_readable_replies() -> None:
-    said = {"0_0": "Tru", "0_1": " False", "0_2": "(T", "0_3": "Who knows", "1_0": "Fal"}
+    said = {"0_0": "Tru", "0_1": " False", "0_2": "(Tr", "0_3": "T", "1_0": "Fal"}
 
     def say(request: Request) -> Reply:
         place = request.place.seat.removeprefix("probe")
