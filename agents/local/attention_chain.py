@@ -120,6 +120,10 @@ class Watcher:
             return
         shares = damped(weights[:, low - start : high - start], low)
         entropy = -(shares * (shares + TINY).log()).sum(-1)
+        if len(entropy) > HEADS:
+            # No other head of this layer can be among the best: what comes now takes the time.
+            entropy, best_here = entropy.topk(HEADS, 0, largest=False)
+            shares = shares.gather(0, best_here[..., None].expand(-1, -1, len(self.open)))
         top = shares.topk(min(LIKELIEST, len(self.open)), -1)
         taken = shares.masked_fill(~self.open, -1).topk(min(self.most_open, len(self.open)), -1)
         part = slice(low - self.first, high - self.first)

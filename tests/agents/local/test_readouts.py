@@ -18,8 +18,8 @@ from agents.local.model import LocalModel
 from agents.local.readouts import STATE_NUMBERS, STATE_SEED
 from agents.scripted import scripted_model
 from arena import Arena, Arm, Study
-from arena.errors import RefusedError, StudyError
-from arena.types import Agent, GeneratedSpan, Message, Place, Request, Sampling
+from arena.errors import ContextOverflowError, RefusedError, StudyError
+from arena.types import Agent, GeneratedSpan, Message, Place, Reply, Request, Sampling
 from tests.fake_agents import MOTION
 from tests.tiny_models import tiny
 
@@ -144,6 +144,26 @@ async def test_a_reading_waits_for_no_reply_and_no_reply_for_readings(local: Loc
     found = await asyncio.gather(local(asked), *(local(request(TOKENS)) for _ in range(4)))
     assert found[0].token_ids == alone.token_ids
     assert len({reply.measures["logprob_sum"] for reply in found[1:] if reply.measures}) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "words"),
+    [
+        (ValueError("of its own"), RefusedError, "cannot read this: ValueError: of its own"),
+        (torch.OutOfMemoryError("gone"), ContextOverflowError, "does not fit the memory that"),
+    ],
+)
+async def test_a_reading_that_fails_fails_alone(
+    local: LocalModel, monkeypatch: pytest.MonkeyPatch, fault: Exception, kind: type, words: str
+) -> None:
+    def fail(*anything: object) -> Reply:
+        raise fault
+
+    with monkeypatch.context() as patch:
+        patch.setattr("agents.local.readouts.measured_reply", fail)
+        with pytest.raises(kind, match=words):
+            await local(request(TOKENS))
+    assert (await local(request(TOKENS))).finish_reason == "read"
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,10 @@ from arena import Arena, Arm, Study
 from arena.errors import ArenaError
 from arena.play.sync import run_blocking
 from arena.score import Score
+from arena.studies.study import Protocol
 from arena.tournaments.stored_replies import StoredReply, StoredSamples
 from arena.types import Message, Place, Request, Sampling
+from protocols import laws
 from protocols.estimators.attention_chain import attention_chain
 from protocols.estimators.p_ik import FITTED, p_ik
 from protocols.estimators.token_readouts import token_readouts
@@ -132,6 +134,12 @@ def test_replies_to_one_prompt_share_the_features_of_its_state(samples: StoredSa
     assert isinstance(first, list)
     assert len(first) == 64
     assert {(score.value, score.status) for score in scores} == {(None, FITTED)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("protocol", [token_readouts, p_ik])
+def test_readings_obey_the_laws(protocol: Protocol, samples: StoredSamples) -> None:
+    laws.check(protocol, {"scorer": TOY}, samples)
 
 
 @pytest.mark.slow
