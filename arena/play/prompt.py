@@ -266,9 +266,10 @@ def build_prompt(
     prefill if there is one.  Raises LeakError if the seat must not see a face, TypeError for
     anything that is no part of a prompt.
     """
-    messages = messages_of(prompt, seat.name, episode)
+    messages = messages_of(prompt, seat.name, episode, also)
     begun = prompt_pieces(prefill)
-    return build_messages(messages, seat, episode, begun, is_chat=isinstance(prompt, Chat))
+    is_chat = isinstance(prompt, Chat)
+    return build_messages(messages, seat, episode, begun, is_chat=is_chat, also=also)
 
 
 def build_messages(

@@ -19,16 +19,15 @@ from typing import Any, overload
 import orjson
 from duckdb import DuckDBPyConnection as Connection
 
-from arena.errors import LeakError, StudyError
+from arena.errors import StudyError
 from arena.images import Image
-from arena.private import reveal
 from arena.store import database
 from arena.store.database import open_live
 from arena.store.migrations import views_hash
 from arena.store.query import read_result
 from arena.store.replay import turn_of
 from arena.tournaments.stored_messages import load_images, messages_of_turns
-from arena.types import Alternative, Message, Seat, Subject, TokenChoice, Turn
+from arena.types import Alternative, Message, Subject, TokenChoice, Turn
 
 Row = dict[str, Any]
 Key = tuple[str, str, int]
@@ -337,17 +336,3 @@ def order_of(seat: str) -> list[tuple[int, str]]:
     return [
         (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", seat)
     ]
-
-
-def own_words(samples: StoredSamples, reply: StoredReply, seat: Seat) -> str:
-    """Return the raw reply as a prefill for a seat whose model wrote it.
-
-    Raises LeakError for a seat of another model: raw replies hold what was said in private.
-    """
-    if seat.agent.model.name != samples.model:
-        raise LeakError(
-            f"the raw reply of {samples.agent} ({samples.model}) was to be read by {seat.name}"
-            f" ({seat.agent.model.name}); show another model the turn itself, its public face"
-        )
-    words: str = reveal(reply.turn.text)
-    return words

@@ -11,9 +11,10 @@ from agents.simulated.questions import simulated_questions
 from arena import Agent, Arena, Arm, Seat, Study
 from arena.errors import LeakError, StudyError
 from arena.play.episode import request_content, request_hash
+from arena.play.prompt import build_prompt, verbatim
 from arena.studies.motions import MOTIONS
 from arena.tournaments import stored_replies
-from arena.tournaments.stored_replies import own_words, stored_samples
+from arena.tournaments.stored_replies import stored_samples
 from arena.types import Place, Request
 from protocols import named
 
@@ -100,11 +101,15 @@ def test_the_same_replies_are_the_same_subject_and_others_are_not(path: Path) ->
 
 def test_raw_words_are_read_by_the_model_that_wrote_them_alone(path: Path) -> None:
     samples = stored_samples(path, "debate")[0]
-    reply = samples.replies[0]
-    words = own_words(samples, reply, Seat("scorer", Agent("again", DEBATER.model)))
-    assert reply.turn.text == words
-    with pytest.raises(LeakError, match=r"another model the turn itself"):
-        own_words(samples, reply, Seat("scorer", SOLVER))
+    turn = samples.replies[0].turn
+    for model, agent in ((DEBATER.model, Agent("again", DEBATER.model)), (SOLVER.model, SOLVER)):
+        scorer, also = Seat("scorer", agent), samples.voices_of(model.name)
+        if agent is SOLVER:
+            with pytest.raises(LeakError, match="the private face"):
+                build_prompt("?", scorer, "scoring", verbatim(turn), also)
+        else:
+            built = build_prompt("?", scorer, "scoring", verbatim(turn), also)
+            assert turn.text == built.messages[-1].content
 
 
 def test_a_study_without_replies_is_named_with_those_that_the_store_has(path: Path) -> None:
