@@ -18,14 +18,14 @@ EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
 
 @pytest.mark.slow
 def test_the_planted_confidence_level_and_critique_score_are_found(tmp_path: Path) -> None:
-    options = ["models=sim/solver:stays=0.85:corrects=0.25", "number=150", "prompts=question"]
+    options = ["models=sim/solver:stays=0.85:corrects=0.25", "number=60", "prompts=question"]
     study = load_study(EXPERIMENTS / "ask_again.py", options)
     arena = Arena(tmp_path / "a.duckdb")
-    assert arena.run(study).done == 150
+    assert arena.run(study).done == 60
     [report] = study_reports(arena.path, study.name)
     assert report.answers is not None
     found = report.answers.arms[0].changes[0]
-    assert (found.what, found.pairs) == ("first to last", 600)
+    assert (found.what, found.pairs) == ("first to last", 240)
     assert found.all.cl.ci_low < 0.85 < found.all.cl.ci_high
     assert found.all.cs.ci_low < 0.25 < found.all.cs.ci_high
     acc1, acc2, cl, cs = (
@@ -37,9 +37,9 @@ def test_the_planted_confidence_level_and_critique_score_are_found(tmp_path: Pat
 @pytest.mark.slow
 def test_the_toy_is_surer_of_its_option_after_reasoning(tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    study = load_study(EXPERIMENTS / "option_probability.py", ["number=16"])
+    study = load_study(EXPERIMENTS / "option_probability.py", ["number=10"])
     arena = Arena(tmp_path / "a.duckdb")
-    assert arena.run(study).done == 16
+    assert arena.run(study).done == 10
     found = read_assessments(arena.path, study.name)[study.name]
     assert found.reasoning is not None
     rows = {(row.kind, row.items): row for row in found.reasoning}
@@ -52,7 +52,7 @@ def test_the_toy_is_surer_of_its_option_after_reasoning(tmp_path: Path) -> None:
 def test_a_planted_critic_is_found_and_its_self_check_makes_the_calls_of_its_control(
     tmp_path: Path,
 ) -> None:
-    options = ["models=sim/solver:critic=0.8", "number=60", "paths=6"]
+    options = ["models=sim/solver:critic=0.8", "number=40", "paths=5"]
     stages = load_stages(EXPERIMENTS / "critique.py", options)
     arena = Arena(tmp_path / "a.duckdb")
     assert [each.open + each.failed for each in run_stages(arena, stages)] == [0, 0, 0]
@@ -62,18 +62,19 @@ def test_a_planted_critic_is_found_and_its_self_check_makes_the_calls_of_its_con
     assert found.critiques is not None
     [row] = found.critiques
     assert row.own
-    assert row.judged == 360
+    assert row.judged == 200
     assert row.accuracy.ci_low < 0.8 < row.accuracy.ci_high
     calls = "select arm, sum(answered) from question_plays where arm <> 'replies' group by all"
     made = dict(arena.sql(calls).rows)
-    assert made["vote"] == 360
+    assert made["vote"] == 200
     # The samples of both arms differ, and so does how many votes are uncertain.
     assert made["self-check"] == pytest.approx(made["more samples"], rel=0.15)
     [report] = study_reports(arena.path, "critique votes")
     assert report.answers is not None
-    right = {row.arm: row.accuracy.share.all.mean for row in report.answers.arms}
-    # A critic that is right four times of five mends more than as many further samples do.
-    assert right["self-check"] > right["more samples"]
+    [checked] = [row for row in report.answers.arms if row.arm == "self-check"]
+    assert checked.paths is not None
+    # The same samples, as they voted first: a critic that is right four times of five mends them.
+    assert checked.accuracy.share.all.mean > checked.paths.cons_at_n.mean + 0.05
 
 
 @pytest.mark.slow
@@ -97,10 +98,10 @@ def test_a_listener_that_length_sways_is_found_and_one_that_it_does_not_is_not(
 @pytest.mark.slow
 def test_planted_abstentions_and_wandering_are_found_by_stage(tmp_path: Path) -> None:
     models = "sim/solver:abstains=0.3,sim/solver:wanders=1:noise=0.05"
-    options = [f"models={models}", "stages=instruct,rl", "number=120"]
+    options = [f"models={models}", "stages=instruct,rl", "number=60"]
     study = load_study(EXPERIMENTS / "thinking_out_loud.py", options)
     arena = Arena(tmp_path / "a.duckdb")
-    assert arena.run(study).done == 240
+    assert arena.run(study).done == 120
     found = read_assessments(arena.path, study.name)[study.name].thinking
     assert found is not None
     rows = {row.arm: row for row in found}
