@@ -301,6 +301,9 @@ def completion(
 
 FORMS: dict[str, Callable[..., dict[str, Any]]] = {
     "/chat/completions": completion,
+    "/v1/completions": completion,
+    "/tokenize": completion,
+    "/detokenize": completion,
     "/responses": response_object,
     "/messages": message_object,
     ":generateContent": candidates,

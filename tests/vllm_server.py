@@ -8,8 +8,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from tests.fake_server import Fault, ServerAnswer
+from tests.fake_server import Fault, ReceivedRequest, ServerAnswer
 
+# The token that ends a reply, and its text.
+END = 1
+END_TEXT = "</s>"
 CONTINUED = "four, five."
 ANEW = "One, two, three, four."
 
@@ -56,3 +59,44 @@ def scored(body: dict[str, Any], *, goes_on: bool) -> dict[str, Any]:
         "prompt_token_ids": ids,
         "prompt_logprobs": [None, *logprobs[1:]],
     }
+
+
+def tokens_of(text: str) -> list[int]:
+    """Cut text into tokens of two letters; a model writes letter by letter."""
+    pairs = [text[at : at + 2] for at in range(0, len(text), 2)]
+    return [1000 * ord(pair[0]) + ord(pair[1]) if pair[1:] else ord(pair) for pair in pairs]
+
+
+def text_of(ids: list[int]) -> str:
+    """Return the text of tokens, the one that ends a reply included."""
+    texts = [chr(id // 1000) + chr(id % 1000) if id >= 1000 else chr(id) for id in ids]
+    return "".join(END_TEXT if id == END else text for id, text in zip(ids, texts, strict=True))
+
+
+def told(received: ReceivedRequest) -> ServerAnswer:
+    """Answer as vLLM does where tokens are asked for, at every path that has to do with them."""
+    body = received.body
+    if received.path == "/detokenize":
+        return {"prompt": text_of(body["tokens"])}
+    if received.path == "/tokenize":
+        chat = "".join(f"<{each['role']}>{each['content']}" for each in body.get("messages", ()))
+        chat += "<assistant>" if body.get("add_generation_prompt") else ""
+        return {"tokens": tokens_of(body.get("prompt", chat))}
+    if received.path == "/v1/completions":
+        logprobs = {
+            "tokens": [*CONTINUED],
+            "token_logprobs": [-0.5 for _ in CONTINUED],
+            "top_logprobs": [{letter: -0.5, "z": -2.0} for letter in CONTINUED],
+        }
+        choice = {"text": CONTINUED, "logprobs": None if body.get("logprobs") is None else logprobs}
+    else:
+        found = answer(body)
+        if not isinstance(found, dict):
+            return found
+        choice = found["choices"][0]
+        if choice["message"]["content"] != ANEW:
+            return found
+    said = choice.get("text") or choice["message"]["content"]
+    choice |= {"finish_reason": "stop", "token_ids": [*map(ord, said), END]}
+    usage = {"prompt_tokens": 9, "completion_tokens": 2}
+    return {"model": body["model"], "choices": [choice], "usage": usage}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
 
 from agents.providers import wire
@@ -108,7 +108,12 @@ def read_reply(body: bytes, *, endpoint: str, key: Key = None, http_status: int 
     beside = message.get("reasoning_content") or message.get("reasoning")
     thoughts = [beside] if isinstance(beside, str) and beside else []
     reasoning = "\n\n".join([*thoughts, *([words.reasoning] if words.reasoning else [])])
-    return counts(without_key(words.text, key), without_key(reasoning, key) or None)
+    text, thought = without_key(words.text, key), without_key(reasoning, key)
+    reply = counts(text, thought or None)
+    if reply.token_ids is not None and (text, thought) != (words.text, reasoning):
+        # The tokens would spell what was taken out of the words.
+        return replace(reply, token_ids=None)
+    return reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +231,15 @@ def completion_counts(
         cost_usd=cost,
         cost_source=None if cost is None else "provider",
         logprobs=token_choices(tokens.get("content"), key) if isinstance(tokens, dict) else None,
+        token_ids=token_ids(choice.get("token_ids")),
     )
+
+
+def token_ids(ids: object) -> tuple[int, ...] | None:
+    """Return the tokens of a reply as vLLM tells them, None if they are no whole numbers >= 0."""
+    if not isinstance(ids, list) or not ids:
+        return None
+    return tuple(ids) if all(type(id) is int and id >= 0 for id in ids) else None
 
 
 def first_count(usage: object, *paths: tuple[str, ...]) -> int | None:

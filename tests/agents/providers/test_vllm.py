@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import orjson
 import pytest
 
+from agents.providers.completions import read_reply
 from agents.providers.http import http_model
 from agents.providers.vllm import vllm_model
 from arena.errors import BadReplyError, RefusedError
-from arena.types import Sampling
-from tests.fake_server import ServerAnswer, chat_server
+from arena.types import GeneratedSpan, Request, Sampling
+from tests.fake_server import ChatServer, Fault, ReceivedRequest, ServerAnswer, chat_server, running
 from tests.provider_faults import ask
-from tests.vllm_server import CONTINUED, answer
+from tests.vllm_server import ANEW, CONTINUED, END, answer, tokens_of, told
 
 
 def sglang(body: dict[str, Any]) -> ServerAnswer:
@@ -94,3 +97,69 @@ async def test_choices_need_the_tokens_of_the_prompt() -> None:
         with pytest.raises(BadReplyError, match="prompt_logprobs"):
             await model(ask("question", Sampling(choices=("yes", "no"))))
         await model.close()
+
+
+def begun_with(text: str, *pieces: tuple[str, tuple[int, ...]], model: str = "llama") -> Request:
+    """Return a request whose prefill holds pieces that the model has generated, as tokens."""
+    request = ask("question", prefill_text=text)
+    spans = []
+    for piece, ids in pieces:
+        start = text.index(piece)
+        spans.append(GeneratedSpan(2, start, start + len(piece), ids, model))
+    return replace(request, generated_spans=tuple(spans))
+
+
+async def test_a_reply_goes_on_from_the_tokens_that_the_model_generated() -> None:
+    async with running(ChatServer(told)) as server:
+        model = vllm_model(f"llama@{server.url}")
+        ids = (await model(ask("question"))).token_ids
+        assert ids == (*map(ord, ANEW), END)
+        # A part of a reply, a whole one, and one of another model: between and behind them text.
+        other = tuple(map(ord, "Hm."))
+        whole = ANEW.replace("O", "o")
+        text = f"So: {ANEW[:9]}, he said. {whole} Hm."
+        pieces = ((ANEW[:9], ids), (whole, (*map(ord, whole), END)))
+        request = begun_with(text, *pieces)
+        foreign = begun_with(text, ("Hm.", other), model="mistral").generated_spans
+        request = replace(request, generated_spans=(*request.generated_spans, *foreign))
+        reply = await model(replace(request, sampling=Sampling(logprobs=1, max_tokens=7)))
+        await model.close()
+    sent = server.requests[-1]
+    assert sent.path == "/v1/completions"
+    assert sent.body["prompt"] == [
+        *tokens_of("<system>be brief<user>question<assistant>"),
+        *tokens_of("So: "),
+        *map(ord, ANEW[:9]),
+        *tokens_of(", he said. "),
+        *map(ord, whole),
+        *tokens_of(" Hm."),
+    ]
+    assert (sent.body["max_tokens"], sent.body["logprobs"]) == (7, 1)
+    assert (reply.text, reply.finish_reason, reply.tokens_in) == (CONTINUED, "stop", 9)
+    assert reply.token_ids == (*map(ord, CONTINUED), END)
+    assert reply.logprobs is not None
+    assert [each.token for each in reply.logprobs[0].alternatives] == ["f", "z"]
+
+
+@pytest.mark.parametrize(("text", "kept"), [("all well", True), ("the key is sk-abcdefgh", False)])
+def test_tokens_that_spell_a_key_are_not_kept(text: str, kept: bool) -> None:
+    choice = {"message": {"content": text}, "token_ids": [*map(ord, text)]}
+    reply = read_reply(orjson.dumps({"choices": [choice]}), endpoint="e", key="sk-abcdefgh")
+    assert (reply.token_ids is not None) == kept == (reply.text == text)
+
+
+async def test_a_server_that_tells_no_tokens_gets_the_text() -> None:
+    def sglang_server(received: ReceivedRequest) -> ServerAnswer:
+        if received.path == "/tokenize":
+            return Fault("404", "Not Found")
+        return answer(received.body)
+
+    async with running(ChatServer(sglang_server)) as server:
+        model = vllm_model(f"llama@{server.url}")
+        request = begun_with(f"{ANEW} Hm.", (ANEW, (*map(ord, ANEW), END)))
+        for _ in range(2):
+            assert (await model(request)).text == CONTINUED
+        await model.close()
+    paths = [received.path for received in server.requests]
+    assert (paths.count("/tokenize"), paths[-1]) == (1, "/v1/chat/completions")
+    assert server.requests[-1].body["messages"][-1]["content"] == f"{ANEW} Hm."
