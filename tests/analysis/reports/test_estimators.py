@@ -23,6 +23,9 @@ from analysis.statistics.clustered import Array
 from arena import Arena, Arm, Sampling, Study
 from arena.cli.main import main
 from arena.errors import StudyError
+from arena.web.pages.estimators import estimators
+from arena.web.site import Site
+from arena.web.words import render
 from protocols.scoring import score
 from protocols.self_consistency import self_consistency
 
@@ -210,6 +213,10 @@ def test_scores_are_read_with_outcomes_reasons_and_costs(
     assert {row["name"]: row["n"] for row in counted}["logprob_mean"] == 36
     assert main(["report", "--db", str(store), "--estimators", "--study", "lab"]) == 0
     assert "AUROC at equal length" in capsys.readouterr().out
+    shown = Site(store, private=False)
+    page = render(shown, estimators(shown, "lab", {}))
+    assert "AUROC at equal length of the reply" in page
+    assert shown.link("figure", "lab", {"figure": "estimators"}).replace("&", "&amp;") in page
     with pytest.raises(StudyError, match="there is no study 'other'"):
         read_scores(store, "other")
     assert main(["report", "--db", str(store), "--estimators", "--arms", "votes"]) == 2
