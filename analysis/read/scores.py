@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from analysis.read.answers import Columns, fetch_columns
+from analysis.read.relative_estimators import relative_estimators
 from analysis.read.selection import ALL, LABELS, Selection, open_selected
 from analysis.statistics.clustered import Array, Codes
 from arena.errors import StudyError
@@ -240,6 +241,7 @@ def read_scores(
             fetch_columns(con, VALUES),
             fetch_columns(con, FEATURES),
             {row[:3]: row[3:] for row in con.execute(PASSES).fetchall()},
+            relative_estimators(con),
         )
     groups = []
     for part, own_study, kind, arm, who, phase in heads:
@@ -262,6 +264,7 @@ class Record:
     values: Columns
     features: Columns
     passes: Mapping[tuple[object, ...], Sequence[float | None]]
+    ranks: Mapping[int, Mapping[str, Array]]
 
 
 def estimators_of(
@@ -286,7 +289,7 @@ def estimators_of(
                 # Features of another length cannot be compared: they stay missing.
                 if len(numbers) == width:
                     features[row] = np.ma.filled(numbers, np.nan)
-        yield EstimatorScores(
+        found = EstimatorScores(
             f"{name} ({study}, {arm})" if several else name,
             kind,
             values,
@@ -296,6 +299,13 @@ def estimators_of(
             per_question(record.passes[part, study, arm], group.questions),
             features,
         )
+        yield found
+        for ranked, ranks in record.ranks.get(source, {}).items():
+            # Replies beyond the last one that was compared have no rank.
+            own_ranks = np.full(size, np.nan)
+            told = ranks[first : first + size]
+            own_ranks[: told.size] = told
+            yield replace(found, name=found.name.replace(name, ranked, 1), values=own_ranks)
 
 
 def group_of(

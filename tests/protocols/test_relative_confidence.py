@@ -13,7 +13,8 @@ from agents.scripted import scripted_model
 from agents.simulated.questions import question_in, simulated_questions
 from agents.simulated.solver import chances, solver_profile
 from analysis.read.comparisons import stored_comparisons
-from analysis.statistics.relative_confidence import METHODS, relative_ranks
+from analysis.read.scores import read_scores
+from analysis.statistics.relative_confidence import METHODS, relative_ranks, unit_range
 from arena import Arena, Arm, Study, run_stages
 from arena.errors import StudyError
 from arena.play.episode import Episode
@@ -161,6 +162,13 @@ def test_the_planted_order_comes_back_from_a_store_and_nothing_is_asked_twice(
     for method in METHODS:
         rank = relative_ranks(found.first, found.second, found.score, 24, method=method)
         assert np.corrcoef(rank, level)[0, 1] > 0.85, method
+    # The report has the same ranks, between 0 and 1, as estimators of their own.
+    [group] = read_scores(arena.path, "q")
+    by_name = {each.name: each.values for each in group.estimators}
+    rank = relative_ranks(found.first, found.second, found.score, 24, method="bradley_terry")
+    ranks = by_name["relative_confidence_bradley_terry"]
+    assert sorted(ranks.tolist()) == pytest.approx(sorted(unit_range(rank).tolist()), abs=1e-9)
+    assert np.corrcoef(ranks, by_name["relative_confidence"])[0, 1] > 0.8
 
 
 def test_a_study_without_two_answers_is_refused() -> None:
