@@ -259,11 +259,7 @@ def study(site: Site, name: str, query: Query) -> Page:
             )
         holds = ask(STUDY_KIND, {"study": name})[0]
         kind, judged = holds["kind"], holds["judged"]
-        # Sorting by ratings would reveal private ones.
-        default = "motion" if kind == "debates" and not site.private else next(iter(SORTS[kind]))
-        sort = query.get("sort") or default
-        if sort not in SORTS[kind]:
-            raise StudyError(f"sort must be one of {', '.join(SORTS[kind])}; found {sort!r}")
+        sort = sort_of(query, kind, private=site.private)
         limit, offset = (PUBLISHED_ROWS, 0) if site.static else (PER_PAGE, PER_PAGE * (page - 1))
         parameters = {"study": name, **where, "limit": limit, "offset": offset}
         rows = list_rows(ask, kind, sort, judged, parameters)
@@ -310,6 +306,16 @@ def study(site: Site, name: str, query: Query) -> Page:
     )
     live = content.planned > content.ended
     return Page("study.html", name, content, live=live, left_out=left_out)
+
+
+def sort_of(query: Query, kind: str, *, private: bool) -> str:
+    """Return the column that a list is sorted by; StudyError for one that it does not have."""
+    # Sorting by ratings would reveal private ones.
+    default = "motion" if kind == "debates" and not private else next(iter(SORTS[kind]))
+    sort = query.get("sort") or default
+    if sort not in SORTS[kind]:
+        raise StudyError(f"sort must be one of {', '.join(SORTS[kind])}; found {sort!r}")
+    return sort
 
 
 def summary_of(
