@@ -98,7 +98,7 @@ async def explain(
     ProtocolError if options cannot be scored.
     """
     answered, confidence = await (
-        score_answer(episode, question, solver)
+        score_answer(episode, question, solver, scoring_of(question, solver))
         if own == "scored"
         else state_answer(episode, question, solver, reask)
     )
@@ -158,22 +158,29 @@ async def state_answer(
     return said, probe.confidence
 
 
-async def score_answer(
-    episode: Episode, question: Subject, solver: Seat
-) -> tuple[Turn, float | None]:
-    """Return the turn with the likeliest option, and its share of the probability of all."""
+def scoring_of(question: Subject, solver: Seat) -> Sampling:
+    """Return the sampling that scores the options by their letters.
+
+    Raises ProtocolError if there are none, or the model cannot.
+    """
     if not question.choices or "choices" not in solver.agent.model.capabilities:
         raise ProtocolError(
             f"options cannot be scored: {solver.agent.model.name} does not score given texts, or"
             " the question has no options; give own='stated'"
         )
-    letters = LETTERS[: len(question.choices)]
+    return Sampling(choices=tuple(LETTERS[: len(question.choices)]))
+
+
+async def score_answer(
+    episode: Episode, question: Subject, solver: Seat, scoring: Sampling
+) -> tuple[Turn, float | None]:
+    """Return the turn with the likeliest option, and its share of the probability of all."""
     said = await episode.ask(
         solver,
         asking.with_images(question, asking.question_text(question) + LETTER_ALONE),
         phase="options",
         read=asking.reader(question, reask=False),
-        sampling=Sampling(choices=tuple(letters)),
+        sampling=scoring,
     )
     return said, (said.measures or {}).get(f"probability of {said.answer}")
 

@@ -29,8 +29,8 @@ from arena.play.sync import run_blocking
 from arena.studies.study import plays
 from arena.tournaments.stored_moments import StoredMoment, stored_moments
 from arena.types import Message, Reply, Request
-from protocols import named
-from protocols.aside import READERS, WINNING, aside
+from protocols import laws, named
+from protocols.aside import READERS, WINNING, aside, asked_aside
 from tests.fake_agents import agent
 
 VERSION = "1"
@@ -179,6 +179,12 @@ def test_phases_steps_and_seats_choose_the_moments(
     assert aside(BOTH, **chosen).count_episodes(path) == count
 
 
+def test_asides_of_a_study_to_come_are_counted_by_its_plan(tmp_path: Path) -> None:
+    path = tmp_path / "none.duckdb"
+    assert aside(BOTH).count_episodes(path) == 12
+    assert aside(BOTH, at=["closing", 0], seats=["opposition"]).count_episodes(path) == 4
+
+
 def failing(stage: Stage, path: Path, words: str) -> None:
     """Hold that a stage cannot be written, with these words."""
     with pytest.raises(StudyError, match=words):
@@ -209,6 +215,12 @@ def test_another_seat_of_an_aside_is_not_shown_the_private_face(path: Path) -> N
     run_blocking(lambda: play_in_memory(play, journal))
     (status,) = journal.rows("statuses")
     assert (status["status"], status["error_kind"]) == ("failed", "LeakError")
+
+
+def test_an_aside_obeys_the_laws(path: Path) -> None:
+    moment = stored_moments(path, "talks")[0]
+    options = {"ask": "How sure are you?", "read": "rating"}
+    laws.check(asked_aside, {"speaker": PRO}, moment, options=options)
 
 
 def test_asides_are_renamed_with_their_study() -> None:

@@ -130,20 +130,13 @@ def test_certainty_is_a_ratio_or_an_entropy(
     assert certainty_of(votes, "entropy") == pytest.approx(entropy)
 
 
-def test_the_self_check_obeys_the_laws() -> None:
-    laws.check(
-        self_check,
-        {
-            "solver": Agent(
-                "s",
-                scripted_model(
-                    lambda request: (
-                        f"{request.seed}\nVerdict: "
-                        f"{('right', 'wrong')[request.seed % 2]}\n" + box(request.seed % 3)
-                    )
-                ),
-            )
-        },
-        QUESTION,
-        options={"paths": 3, "threshold": 9.0},
-    )
+def by_seed(request: Request) -> str:
+    """An answer and a verdict that depend on the seed alone."""
+    verdict = "right" if request.seed % 2 else "wrong"
+    return f"{request.seed}\nVerdict: {verdict}\n{box(request.seed % 3)}"
+
+
+def test_critiques_and_the_self_check_obey_the_laws() -> None:
+    agent = Agent("s", scripted_model(by_seed))
+    laws.check(critique, {"scorer": agent}, SAMPLES)
+    laws.check(self_check, {"solver": agent}, QUESTION, options={"paths": 3, "threshold": 9.0})

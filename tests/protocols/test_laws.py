@@ -37,7 +37,8 @@ def is_protocol(node: ast.stmt) -> bool:
     if last is not None and last.annotation is not None:
         seats.append((last.arg, ast.unparse(last.annotation)))
     kinds = {kind for _, kind in seats}
-    subjects = ("Subject", "StoredDebate", "StoredThoughts", "StoredRequest")
+    stored = ("StoredDebate", "StoredThoughts", "StoredRequest", "StoredMoment")
+    subjects = ("Subject", "AnswerPair", "Compared", "StoredSamples", *stored)
     return first[0] == "episode" and second[1] in subjects and kinds == {"Seat"}
 
 

@@ -136,17 +136,11 @@ def test_a_listener_reads_public_words_alone_and_gives_a_probability() -> None:
     assert {part["face"] for part in parts} == {"public"}
 
 
-def test_explanations_obey_the_laws() -> None:
-    laws.check(
-        explain,
-        {
-            "solver": Agent(
-                "s",
-                scripted_model(
-                    lambda request: f"Confidence: {request.seed % 101}%\n{box(request.seed % 3)}"
-                ),
-            )
-        },
-        QUESTION,
-        options={"lengths": ["short"], "wordings": ["none", "high"]},
-    )
+def test_explanations_and_listeners_obey_the_laws() -> None:
+    def script(request: Request) -> str:
+        return f"Confidence: {request.seed % 101}%\n{box(request.seed % 3)}"
+
+    agent = Agent("s", scripted_model(script))
+    options = {"lengths": ["short"], "wordings": ["none", "high"]}
+    laws.check(explain, {"solver": agent}, QUESTION, options=options)
+    laws.check(listener, {"scorer": agent}, SAMPLES)
