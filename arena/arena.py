@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from analysis.read.selection import By
     from analysis.reports.ballots import VoteStandings
     from analysis.reports.debates import StudyReport
+    from analysis.reports.estimators import EstimatorTable
     from analysis.reports.rechecks import RecheckFinding
     from analysis.reports.report import Report
     from analysis.reports.standings import Standings
@@ -127,6 +128,21 @@ class Arena(run.Arena):
             jury=jury,
             exclude_related=exclude_related,
             selection=Selection(by, names(models), names(arms), where, leftovers),
+        )
+
+    def estimators(
+        self, study: Study | str | None = None, *, by: By = "agent", leftovers: bool = False
+    ) -> Report[EstimatorTable]:
+        """Return what `arena report --estimators` prints: estimators of confidence side by side.
+
+        Of one study whose replies were scored, or of all in the store.  Raises StudyError for an
+        unknown study.
+        """
+        from analysis.read.selection import Selection
+        from analysis.reports.report import estimator_report
+
+        return estimator_report(
+            self.path, name_of(study), selection=Selection(by, leftovers=leftovers)
         )
 
     def figure(self, name: str, study: Study | str | None = None) -> Figure:

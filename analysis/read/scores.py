@@ -279,7 +279,7 @@ def estimators_of(
         values = np.full(size, np.nan)
         values[record.values["reply"][mine] - first] = record.values["value"][mine]
         counts = Counter(record.values["status"][mine & record.values["missing"]].tolist())
-        counts[NOT_SCORED] += size - int(mine.sum())
+        counts[NOT_SCORED] += size - np.unique(record.values["reply"][mine]).size
         features = None
         if width:
             with_features = record.features["source"] == source

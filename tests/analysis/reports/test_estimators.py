@@ -213,6 +213,7 @@ def test_scores_are_read_with_outcomes_reasons_and_costs(
     assert {row["name"]: row["n"] for row in counted}["logprob_mean"] == 36
     assert main(["report", "--db", str(store), "--estimators", "--study", "lab"]) == 0
     assert "AUROC at equal length" in capsys.readouterr().out
+    assert [each.arm for each in Arena(store).estimators("lab")] == ["votes"]
     shown = Site(store, private=False)
     page = render(shown, estimators(shown, "lab", {}))
     assert "AUROC at equal length of the reply" in page
