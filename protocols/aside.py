@@ -13,18 +13,23 @@ asked as well as one that goes on.  Ours; no paper's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from arena.errors import StoreError, StudyError
-from arena.play.episode import Episode
+from arena.play.dry_run import StandIn, play_on_stand_ins
+from arena.play.episode import Episode, Step
 from arena.play.reading import Reader, read_as_public
-from arena.studies.study import Arm, Study
+from arena.play.rehearsal import REPLY_TOKENS
+from arena.play.sync import run_blocking
+from arena.store.replay import StudyState
+from arena.studies.study import Arm, Study, plays
 from arena.tournaments.stages import Rename, Stage, agents_of, count_episodes, rename_stage
 from arena.tournaments.stored_moments import SPEAKER, StoredMoment, stored_moments
-from arena.types import Agent, Reading, Reply, Seat
+from arena.types import Agent, Reading, Reply, Request, Seat
 from protocols.parsing.confidence import confidence_only
 from protocols.parsing.tags import rating_alone
 
@@ -140,11 +145,11 @@ def aside(
         return Study(own_name, arms, moments)
 
     def count(path: Path) -> int:
-        """Count the asides of the turns that are stored by now."""
+        """Count the asides of the turns that are stored by now, else of those to come."""
         try:
             return count_episodes(write(path), path)
         except (StoreError, StudyError):
-            return 0
+            return count_planned(study, seats, chosen) if isinstance(study, Study) else 0
 
     def rename(new_name: Rename) -> Stage:
         """Return the same asides under another name, of a study that may have another too."""
@@ -160,6 +165,40 @@ def aside(
         )
 
     return Stage(own_name, write, count, tuple(known.values()), rename)
+
+
+def count_planned(
+    study: Study, seats: Collection[str] | None, at: Collection[str | int] | None
+) -> int:
+    """Return how many turns a study that is still to be played is asked aside about, about.
+
+    One episode of each arm is played on stand-ins, and the others are taken to be as long.
+    """
+    stand_ins: dict[str, StandIn] = {}
+
+    def with_stand_in(agent: Agent) -> Agent:
+        """Return the agent with a stand-in for its model."""
+        stand_in = StandIn(agent.model, REPLY_TOKENS)
+        return replace(agent, model=stand_ins.setdefault(agent.model.name, stand_in))
+
+    found: set[tuple[str, str, int]] = set()
+
+    def watch(step: Step, request: Request) -> None:
+        """Note a turn that would be asked about; a re-ask is no turn of its own."""
+        chosen = (seats is None or step.seat.name in seats) and (
+            at is None or step.phase in at or step.step in at
+        )
+        if chosen:
+            found.add((request.place.episode, step.seat.name, step.step))
+
+    all_plays = plays(study)
+    of_arm = Counter(play.arm for play in all_plays)
+    firsts = {play.arm: play for play in reversed(all_plays)}
+    run_blocking(
+        lambda: play_on_stand_ins([*firsts.values()], StudyState(), with_stand_in, watch=watch)
+    )
+    turns = Counter(episode for episode, *_ in found)
+    return sum(count * turns[firsts[arm].episode] for arm, count in of_arm.items())
 
 
 def check_agent(moment: StoredMoment, known: Mapping[str, Agent]) -> None:
