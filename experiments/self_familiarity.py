@@ -138,8 +138,8 @@ def study(
     options: dict[str, object] = {"words": known}
     if form == "sampled":
         options["replies"] = replies
-    name = f"self_familiarity_{form}"
-    return [answers, score(name, of=answers, estimators=[(name, options)])]
+    wanted = [(f"self_familiarity_{form}", options)]
+    return [answers, score(f"self_familiarity_{form}", of=answers, estimators=wanted)]
 
 
 def planted_area(chances: np.ndarray, replies: int) -> float:
@@ -157,9 +157,8 @@ def planted_area(chances: np.ndarray, replies: int) -> float:
 
 def show_results(arena: Arena, played: Study) -> None:
     """Print how well familiarity tells right answers, and what the threshold would do."""
-    name = played.name
     options = played.arms[0].options
-    form = name.removeprefix("self_familiarity_")
+    form = played.name.removeprefix("self_familiarity_")
     for combined in ("", "_min", "_first"):
         rows = arena.sql(SCORES, ["self_familiarity", f"self_familiarity_{form}{combined}"]).rows
         for model in sorted({row[1] for row in rows}):

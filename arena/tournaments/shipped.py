@@ -16,6 +16,10 @@ from arena.packages import PACKAGES
 PACKAGE = Path(__file__).resolve().parents[1]
 # The study to begin with: small, offline, and the one that the documentation shows.
 FIRST = "two_llms_debate"
+# What stands before the name of a study in the files that come with the package.
+NAME_BEFORE = (
+    r"(?:\b(?:Study|jury|score|removeprefix)\(\s*|\b(?:name|NAME) = |\belse |sql\(\w+, \[)"
+)
 STUDY_FUNCTION = re.compile(r"^def study\(", re.MULTILINE)
 
 
@@ -74,7 +78,8 @@ def copy_study(target: Path, source: str) -> None:
         )
     text = shipped[source].read_text(encoding="utf-8")
     text = re.sub(rf"(arena run |python ){source}\b", rf"\g<1>{name}", text)
-    text = re.sub(rf'\b((?:Study|jury|score)\(\s*f?"){source}(?=[" _{{])', rf"\g<1>{name}", text)
+    # A name of a study, wherever one stands; the same word elsewhere may be a protocol's.
+    text = re.sub(rf'({NAME_BEFORE}f?"){source}(?=[" _{{])', rf"\g<1>{name}", text)
     try:
         with target.open("x", encoding="utf-8") as file:
             file.write(text)
