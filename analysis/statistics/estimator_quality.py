@@ -14,14 +14,14 @@ An interval speaks of further questions like these, to the same models, asked as
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 
 import numpy as np
 
 from analysis.statistics.area_interval import area_limits
-from analysis.statistics.bootstrap import Interval
+from analysis.statistics.bootstrap import CHUNK_VALUES, Interval
 from analysis.statistics.clustered import Array, Codes, Mask
 from analysis.statistics.jackknife import influences, jackknife_se, weights_without
 from analysis.statistics.ordered_quality import OrderedQuality, ordered_quality
@@ -77,6 +77,10 @@ class Part:
         some = self.values[known], self.right[known], self.question[known]
         equal = pair_aurocs(*some, weights, length_strata(self.length[known]))
         return np.stack((plain.over, plain.within, equal.over, equal.within), axis=1)
+
+    def over(self, weights: Array) -> Array:
+        """Return (B,) AUROC over questions alone."""
+        return pair_aurocs(self.values, self.right, self.question, weights).over
 
     def ordered(self, weights: Array) -> Array:
         """Return (B, 6) the numbers of OrderedQuality, in its order."""
@@ -138,8 +142,9 @@ def compare_estimators(replies: ScoredReplies, *, excluded: Sequence[int] = ()) 
         raise ValueError("outcomes must be 0 or 1; leave out what was not graded, and count it")
     parts = [replies.part(number) for number in range(len(replies.values))]
     weights = weights_without(replies.questions)
-    pairs = np.array([part.pairs(weights) for part in parts]).reshape(len(parts), len(weights), 4)
-    ordered = [part.ordered(weights) for part in parts]
+    pairs = np.array([in_pieces(part.pairs, weights, part.right.size) for part in parts])
+    pairs = pairs.reshape(len(parts), len(weights), 4)
+    ordered = [in_pieces(part.ordered, weights, part.right.size) for part in parts]
     there = ~np.isnan(replies.values)
     enough = (1 - MOST_MISSING) * max(1, replies.right.size)
     candidates: Mask = there.sum(axis=1) >= enough
@@ -177,10 +182,18 @@ def compare_estimators(replies: ScoredReplies, *, excluded: Sequence[int] = ()) 
     return Comparison(tuple(qualities), winner, wider)
 
 
+def in_pieces(make: Callable[[Array], Array], weights: Array, replies: int) -> Array:
+    """Return what a function makes of weights (B, Q), some draws at a time.
+
+    Each draw takes memory for every reply: all at once were gigabytes of a hundred thousand.
+    """
+    step = max(1, CHUNK_VALUES // max(1, replies))
+    return np.concatenate([make(weights[at : at + step]) for at in range(0, len(weights), step)])
+
+
 def areas_over(parts: Sequence[Part], weights: Array) -> Array:
     """Return (B, E) AUROC over questions of each estimator under each of the weights."""
-    order = [(part.values, part.right, part.question) for part in parts]
-    return np.stack([pair_aurocs(*each, weights).over for each in order], axis=1)
+    return np.stack([in_pieces(part.over, weights, part.right.size) for part in parts], axis=1)
 
 
 def area_intervals(
