@@ -168,10 +168,12 @@ class VllmModel(HttpModel):
     async def _tokens_of(self, server: HttpServer, content: dict[str, object]) -> list[int]:
         """Return the tokens of a text or chat; RefusedError or BadReplyError if it tells none."""
         answer = await self._tell(server, "tokenize", content)
-        ids = token_ids(answer.get("tokens"))
-        if ids is None:
+        told = answer.get("tokens")
+        ids = token_ids(told)
+        # Some vocabularies have no token for a sign.
+        if ids is None and told != []:
             raise BadReplyError(f"{server.endpoint} gave no tokens", retryable=False)
-        return [*ids]
+        return [*(ids or ())]
 
     async def _text_of(self, server: HttpServer, ids: Sequence[int]) -> str:
         """Return the text of tokens; RefusedError or BadReplyError if the server tells none."""

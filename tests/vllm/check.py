@@ -150,9 +150,12 @@ async def check_lane(url: str) -> list[Row]:
     right = len(goes_on) > len(begun) and goes_on.startswith(whole.strip())
     rows.append(("a prefill is gone on with", f"{begun!r}, {goes_on[len(begun) :]!r}"[:80], right))
     ids = (await model(question(1, greedy))).token_ids or ()
-    cuts = range(1, len(whole), 3)
+    # Between two tokens: two line breaks are one.
+    cuts = [cut for cut in range(1, len(whole), 2) if whole[cut - 1 : cut + 1] != "\n\n"]
     exact = [await model(own_words(1, greedy, whole[:cut], ids)) for cut in cuts]
-    same = sum(whole[:cut] + reply.text == whole for cut, reply in zip(cuts, exact, strict=True))
+    # Each goes on for as many tokens as the whole reply had, which is longer than its rest.
+    pairs = zip(cuts, exact, strict=True)
+    same = sum((whole[:cut] + reply.text).startswith(whole) for cut, reply in pairs)
     found = f"{same} of {len(cuts)} cuts of {len(ids)} tokens"
     rows.append(("a reply goes on from its own tokens", found, bool(ids) and same == len(cuts)))
     continues = list(model._continues.values())
