@@ -164,7 +164,8 @@ def test_every_figure_says_what_it_shows_and_is_drawn(
     of_cup: dict[str, Figure], of_answers: dict[str, Figure]
 ) -> None:
     drawn = of_answers | of_cup
-    assert set(drawn) == set(NAMES)
+    # That of estimators is drawn where replies were scored: tests/analysis/reports.
+    assert set(drawn) == set(NAMES) - {"estimators"}
     for each in drawn.values():
         assert each.chart["title"]["text"] == each.title
         assert "SIMULATED" in each.caption

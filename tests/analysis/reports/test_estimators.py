@@ -209,6 +209,8 @@ def test_scores_are_read_with_outcomes_reasons_and_costs(
     assert by_name["token_quantiles"].features is not None
     assert np.allclose(by_name["length"].values, -group.length)
     drawn = figure(store, "lab", "estimators")
+    assert "SIMULATED" in drawn.caption
+    assert "logprob_lowest_tenth" in drawn.svg()
     counted = Arena(store).sql(drawn.sql)
     assert {row["name"]: row["n"] for row in counted}["logprob_mean"] == 36
     assert main(["report", "--db", str(store), "--estimators", "--study", "lab"]) == 0
