@@ -13,6 +13,7 @@ the cache that transformers makes for them: slower, with the same results.
 from __future__ import annotations
 
 import inspect
+import math
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Protocol
@@ -68,7 +69,7 @@ class RowWindow:
     """The part of the block that the running pass reads and writes; all layers share one window.
 
     Rows [first, last) are read up to column `longest`.  New keys and values go to `rows` [rows, 1]
-    and `positions` [rows, n], both int64; if these are None, all go to column `longest` - 1.
+    and `positions` [rows, n], both int64; if these are None, to the last `new` columns of all rows.
     """
 
     slots: int
@@ -76,6 +77,7 @@ class RowWindow:
     first: int = 0
     last: int = 0
     longest: int = 0
+    new: int = 1
     rows: torch.Tensor | None = None
     positions: torch.Tensor | None = None
 
@@ -98,7 +100,7 @@ class SlotLayer(CacheLayerMixin):  # type: ignore[misc]  # transformers counts a
         length = self.window.capacity + 1
         # Zeros: masked values are still multiplied by 0, and empty memory may hold NaN.
         self.keys, self.values = (
-            states.new_zeros(self.window.slots, states.shape[1], length, states.shape[3])
+            zeros_like((self.window.slots, states.shape[1], length, states.shape[3]), states)
             for states in (key_states, value_states)
         )
         self.is_initialized = True
@@ -119,9 +121,9 @@ class SlotLayer(CacheLayerMixin):  # type: ignore[misc]  # transformers counts a
         window = self.window
         rows = slice(window.first, window.last)
         if window.rows is None:
-            column = slice(window.longest - 1, window.longest)
-            self.keys[rows, :, column] = key_states
-            self.values[rows, :, column] = value_states
+            columns = slice(window.longest - window.new, window.longest)
+            self.keys[rows, :, columns] = key_states
+            self.values[rows, :, columns] = value_states
         else:
             # Two index tensors around a slice put their dimensions first: [rows, n, heads, size].
             self.keys[window.rows, :, window.positions] = key_states.transpose(1, 2)
@@ -133,11 +135,11 @@ class SlotLayer(CacheLayerMixin):  # type: ignore[misc]  # transformers counts a
         return self.window.longest, 0
 
     def get_seq_length(self) -> int:
-        """Return the number of tokens before a single new one, for rows of equal length.
+        """Return the number of tokens before the new ones, for rows of equal length.
 
         For rows of other lengths the pass brings its own mask and positions.
         """
-        return self.window.longest - 1
+        return self.window.longest - self.window.new
 
     def get_max_length(self) -> int:
         """Return the number of tokens that a row holds at most."""
@@ -176,10 +178,12 @@ class SlotRows:
         window.first = first
         window.last = first + len(ids)
         window.longest = int(seen.max()) + 1
+        window.new = ids.shape[1]
         slides = any(size is not None and size < window.longest for size in self._windows.values())
-        if ids.shape[1] == 1 and positions.min() == window.longest - 1 and not slides:
-            # One new token for rows of equal length, such as samples of one prompt: nothing is to
-            # be hidden, and attention without a mask is faster.
+        # No padding, and no row before another.
+        if not slides and positions[:, 0].min() == window.longest - window.new:
+            # Rows of equal length, such as samples of one prompt: nothing is to be hidden but what
+            # comes after a token, and attention without a mask of ours is faster.
             window.rows = window.positions = None
             return self._model.forward(tokens, None, places[:1], keep)
         window.rows = torch.arange(first, window.last, device=self._device)[:, None]
@@ -338,6 +342,15 @@ def attention_windows(config: object) -> dict[str, int | None] | None:
     if kinds - {"full_attention", "sliding_attention"}:
         return None
     return {kind: window if kind == "sliding_attention" else None for kind in sorted(kinds)}
+
+
+def zeros_like(shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
+    """Return zeros in the format and on the device of another tensor."""
+    if like.device.type != "cpu":
+        return like.new_zeros(shape)
+    # Of memory that numpy gets from the system as zeros, a page costs nothing until it is written.
+    block = np.zeros(math.prod(shape) * like.element_size(), np.uint8)
+    return torch.from_numpy(block).view(like.dtype).view(shape)
 
 
 def cache_name(model: nn.Module) -> str:

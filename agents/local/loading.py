@@ -9,6 +9,7 @@ from logging import getLogger
 from pathlib import Path
 
 import torch
+from torch import nn
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -24,6 +25,8 @@ from arena.errors import StudyError
 
 # Smaller weights are read in a moment, without a progress bar.
 SMALL_WEIGHTS_BYTES = 2**28
+# Of which format, and on which device, weights are laid out anew.
+TURNED = (torch.float32, "cpu")
 LOG = getLogger("arena.local")
 
 
@@ -86,6 +89,7 @@ def load(where: str, settings: Settings, revision: str | None = None) -> LoadedM
         raise StudyError(
             f"local/{where} cannot be put on {device}: {str(error).splitlines()[0]}"
         ) from error
+    turn_weights(model)
     # The configuration names one token, several or none; chat models often end with another one
     # than their tokenizer says, so both count.
     eos = model.generation_config.eos_token_id
@@ -104,6 +108,20 @@ def load(where: str, settings: Settings, revision: str | None = None) -> LoadedM
     return LoadedModel(
         model, tokenizer, format_name, str(model.device), frozenset(end_ids), settings.quantized
     )
+
+
+@torch.no_grad()  # type: ignore[untyped-decorator]  # torch counts as untyped
+def turn_weights(model: PreTrainedModel) -> None:
+    """Lay the weights of linear layers out by inputs, where they are float32 on a CPU.
+
+    They have the same shape and values as before.  Products for 4 to 16 rows take a tenth to a half
+    less time, since MKL need not turn the weights in each of them.
+    """
+    for module in model.modules():
+        if type(module) is nn.Linear:
+            weight = module.weight
+            if (weight.dtype, weight.device.type) == TURNED:
+                weight.data = weight.data.t().contiguous().t()
 
 
 def read_pretrained(

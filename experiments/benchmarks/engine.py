@@ -19,6 +19,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import copy
+import functools
 import random
 import statistics
 import sys
@@ -43,6 +45,7 @@ from agents.local.cache import SlotRows
 from agents.local.choosing import TokenSampling
 from agents.local.drafts import GenerationResult, Job
 from agents.local.engine import Engine
+from agents.local.loading import turn_weights
 from agents.local.measures import measure
 
 # Started as a program, a file finds only its neighbours.
@@ -134,11 +137,19 @@ def ragged_load(words: int, count: int = 48) -> Load:
     )
 
 
+@functools.cache
+def laid_out(model: PreTrainedModel) -> PreTrainedModel:
+    """Return a copy of a model as the engine loads it; `generate` has it as transformers does."""
+    own = copy.deepcopy(model)
+    turn_weights(own)
+    return own
+
+
 def by_engine(model: PreTrainedModel, load: Load, slots: int) -> list[tuple[int, ...]]:
-    """Return the replies of this project's engine."""
+    """Return the replies of this project's engine, with weights as it lays them out."""
 
     async def replies() -> list[GenerationResult]:
-        engine = Engine(SlotRows(model, slots, 256), str)
+        engine = Engine(SlotRows(laid_out(model), slots, 256), str)
         jobs = [
             Job(tuple(ids), longest, GREEDY)
             for ids, longest in zip(load.prompts, load.longest, strict=True)
