@@ -29,6 +29,7 @@ from analysis.statistics.clustered import (
     Mask,
     MeanEstimate,
     clustered_mean,
+    divide,
     student_interval,
 )
 from analysis.statistics.shares import share_intervals
@@ -133,13 +134,34 @@ def self_preference(
     debates with exactly one side of the family count, and the panel are the judges who share a
     family with neither side.  nan without such debates or such a panel.
     """
-    judges, debates = own.shape[:2]
+    outside: Mask = np.asarray(~own.any(axis=2))
+    mine, panel = win_shares(winner, debate, judge, outside, by_majority=by_majority)
+    estimates = []
+    for number, shares in enumerate(mine):
+        one_side = own[number, :, 0] != own[number, :, 1]
+        both = one_side & ~np.isnan(shares) & ~np.isnan(panel)
+        lead = shares[both] - panel[both]
+        # A lead of the proposition is one against the family if that is the opposition.
+        lead = np.where(own[number, both, 0], lead, -lead)
+        estimates.append(clustered_mean(by_cluster(lead, cluster[both]), within=CHANGE))
+    return estimates
+
+
+def win_shares(
+    winner: Array, debate: Codes, judge: Codes, outside: Mask, *, by_majority: bool = False
+) -> tuple[Array, Array]:
+    """Return what the proposition wins by each judge (judges, G), and by the panel (G,).
+
+    It is the share of the votes, or with `by_majority` 1, 0 or 0.5 by whom most are for; nan
+    without votes.  The votes are as in `self_preference`; `outside` (judges, G) says who is of the
+    panel in which debate.
+    """
+    judges, debates = outside.shape
     there = ~np.isnan(winner)
     # Votes and wins of the proposition, both (judges, G).
     flat = judge[there] * debates + debate[there]
     size = np.bincount(flat, minlength=judges * debates).reshape(judges, debates)
     total = np.bincount(flat, winner[there], judges * debates).reshape(judges, debates)
-    outside = ~own.any(axis=2)
     if by_majority:
         # One judge, one vote: a half where its votes are even.
         total = np.where(size > 0, side_of(total, size), 0.0)
@@ -148,15 +170,7 @@ def self_preference(
     panel_total = (total * outside).sum(axis=0)
     if by_majority:
         panel_total = side_of(panel_total, panel_size) * panel_size
-    estimates = []
-    for number in range(judges):
-        one_side = own[number, :, 0] != own[number, :, 1]
-        both = one_side & (size[number] > 0) & (panel_size > 0)
-        lead = total[number, both] / size[number, both] - panel_total[both] / panel_size[both]
-        # A lead of the proposition is one against the family if that is the opposition.
-        lead = np.where(own[number, both, 0], lead, -lead)
-        estimates.append(clustered_mean(by_cluster(lead, cluster[both]), within=CHANGE))
-    return estimates
+    return divide(total, size), divide(panel_total, panel_size)
 
 
 def side_of(total: NDArray[np.number], size: NDArray[np.number]) -> Array:
