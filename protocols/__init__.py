@@ -24,6 +24,7 @@ __all__ = ["named"]
 
 # Where each protocol is.  Written down, so that it can be listed without importing any.
 HOME = {
+    "answer_preference": "protocols.self_preference",
     "ask_again": "protocols.ask_again",
     "asked_aside": "protocols.aside",
     "best_of_n": "protocols.best_of_n",

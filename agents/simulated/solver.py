@@ -26,6 +26,10 @@ rates that answer; the logit rises by `swayed` with the logarithm of the reply's
 may say that it does not know, it does with probability `abstains`, and `wanders` says how much
 longer it thinks, the less sure it is.
 
+Asked for the better of two replies, it prefers one with a probability in proportion to its own
+chance of that answer; the logit rises by `love` for a reply of its own style, which has as many
+`steps` as it writes itself, and by `first` for the reply that it reads first.
+
 A solver states the confidence 100 * clip(c + bias + discrimination * (right - c) + N(0, noise), 0,
 1), where c is its chance to be right after reading its peers and `right` is 1 or 0.  But for
 clipping, the mean exceeds accuracy by `bias`, and is `discrimination` higher for right answers.
@@ -38,6 +42,7 @@ The words of the prompt tell which reply is wanted:
 - "possible answer": how likely that answer is right; for "one word, True or False" True with that
   probability;
 - "More confident:" after two questions with answers: which of them it would state more of;
+- "number of the better reply": 1 or 2, as above;
 - "G1", "G2", ...: guesses with probabilities;
 - "confidence": a last line with a percentage.
 
@@ -90,8 +95,9 @@ POSSIBLE_ANSWER = re.compile(r"possible answer[\s:]{0,4}\\boxed\{(\d{1,3})\}", r
 class SolverProfile:
     """The parameters of a simulated solver.
 
-    `ability`, `peer_weight`, `swayed`: logits, in [-20, 20].  `shared`, `concentration`, `slip`,
-    `unreadable`, `stays`, `corrects`, `critic`, `abstains`, `wanders`: in [0, 1].
+    `ability`, `peer_weight`, `swayed`, `love`, `first`: logits, in [-20, 20].  `shared`,
+    `concentration`, `slip`, `unreadable`, `stays`, `corrects`, `critic`, `abstains`, `wanders`: in
+    [0, 1].
     `distractors`: the number of mistakes it can make, 1 to 9.  Of the stated confidence: `bias` in
     [-1, 1], `discrimination` in [0, 1] and `noise` (a standard deviation) in [0, 1].  `steps`:
     paragraphs of its thoughts, 1 to 64.  `seed`: a whole number; solvers with the same seed have
@@ -115,6 +121,8 @@ class SolverProfile:
     swayed: float = 0.0
     abstains: float = 0.0
     wanders: float = 0.0
+    love: float = 0.0
+    first: float = 0.0
     seed: int = 0
 
 
@@ -131,6 +139,8 @@ BOUNDS: Bounds = SHARES | {
     "bias": (-1.0, 1.0),
     "peer_weight": (-20.0, 20.0),
     "swayed": (-20.0, 20.0),
+    "love": (-20.0, 20.0),
+    "first": (-20.0, 20.0),
     "steps": (1, 64),
 }
 
@@ -201,6 +211,8 @@ class SimulatedSolver(BaseModel):
 
     def _choice_shares(self, parsed: ParsedRequest) -> dict[str, float]:
         """Return the probability of each choice that it may be given."""
+        if (first := self._first_is_better(parsed)) is not None:
+            return {"1": first, "2": 1 - first}
         chance = chances(self.profile, parsed.question, parsed.answer_counts)
         possible = last_possible(parsed.words)
         if possible is None:
@@ -208,6 +220,12 @@ class SimulatedSolver(BaseModel):
         level = self._level(parsed.question, possible, chances(self.profile, parsed.question))
         level = min(max(level, 0.0), 1.0)
         return {**chance, "True": level, "False": 1 - level}
+
+    def _first_is_better(self, parsed: ParsedRequest) -> float | None:
+        """Return the probability that it prefers the first of two replies; None: not asked."""
+        profile = self.profile
+        chance = chances(profile, parsed.question)
+        return assessing.first_is_better(parsed, chance, profile.steps, profile.love, profile.first)
 
     def _token_choices(
         self, text: str, parsed: ParsedRequest, request: Request
@@ -234,6 +252,8 @@ class SimulatedSolver(BaseModel):
             # Each of the two levels has a noise of its own.
             ahead = self._own_level(*pair[0]) - self._own_level(*pair[1]) + math.sqrt(2) * noise
             return f"More confident: {1 if ahead > 0 else 2}"
+        if (first := self._first_is_better(parsed)) is not None:
+            return "1" if other < first else "2"
         possible = last_possible(parsed.words)
         if possible is not None:
             chance = chances(self.profile, parsed.question)

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.simulated.assessing import preference
 from agents.simulated.debater import mean_rating
 from agents.simulated.questions import SimulatedQuestion, question_in
 from agents.simulated.solver import SolverProfile, chances, solver_profile
@@ -68,6 +70,45 @@ def expected_stated(profile: str, questions: Sequence[Subject]) -> float:
         for share, level in levels
     )
     return math.fsum(means) / len(questions)
+
+
+def expected_self_preference(
+    profile: str, other: str, panel: Sequence[str], questions: Sequence[Subject]
+) -> float:
+    """Return the exact DBG score of a solver against another, in [-1, 1], by choices.
+
+    The rate of its wins by itself, minus that by the majority of the panel's votes, two a judge.
+    The answers of both are taken as independent, as those of solvers of different seeds are, and as
+    readable.
+    """
+    one, two = solver_profile(profile), solver_profile(other)
+    judges = [solver_profile(each) for each in panel]
+    total = 0.0
+    for question in parse_questions(questions):
+        for first, chance in chances(one, question).items():
+            for second, other_chance in chances(two, question).items():
+                shown = (first, one.steps), (second, two.steps)
+                votes = [vote for judge in judges for vote in both_votes(judge, question, shown)]
+                # A place that is read first moves no mean of both orders over a half.
+                [own, _] = both_votes(replace(one, first=0.0), question, shown)
+                total += chance * other_chance * (own - (1 + np.sign(np.mean(votes) - 0.5)) / 2)
+    return total / len(questions)
+
+
+def both_votes(
+    judge: SolverProfile, question: SimulatedQuestion, shown: Sequence[tuple[str, int]]
+) -> list[float]:
+    """Return 1, 0.5 or 0: a judge's vote for the first of two replies, read first and second.
+
+    A reply is its answer and its number of steps.
+    """
+    chance = chances(judge, question)
+    own = [steps == judge.steps for _, steps in shown]
+    pair = [chance.get(answer, 0.0) for answer, _ in shown]
+    places = (judge.first, -judge.first)
+    levels = [preference(pair, own, judge.love, place) for place in places]
+    # Of a tie a half, whatever rounding left of it.
+    return [(1 + np.sign(round(level - 0.5, 9))) / 2 for level in levels]
 
 
 def parse_questions(questions: Sequence[Subject]) -> list[SimulatedQuestion]:

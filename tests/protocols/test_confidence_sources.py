@@ -13,6 +13,7 @@ from protocols import HOME, laws, named
 # the probabilities of tokens.
 WITHOUT_ANSWERS = {"debate", "judging", "private_reasoning", "best_of_n", "recheck"}
 # They take stored replies, or questions with options.
+WITHOUT_ANSWERS |= {"answer_preference"}
 WITHOUT_ANSWERS |= {"relative_confidence", "self_ensembling", "option_probability", "asked_aside"}
 STATED = {
     **dict.fromkeys(("confidence_elicitation", "explain", "thinking_out_loud"), {"stated"}),
