@@ -12,6 +12,7 @@ from typing import Annotated
 
 from analysis.read.assessed_replies import read_assessed
 from analysis.read.option_probabilities import read_option_answers, read_option_scores
+from analysis.read.preferences import read_preferences
 from analysis.read.selection import ALL, Selection, open_selected
 from analysis.read.thinking import read_thinking
 from analysis.reports.critiques import CritiqueRow, critique_row
@@ -23,6 +24,7 @@ from analysis.reports.option_probabilities import (
     reasoning_rows,
 )
 from analysis.reports.plain_json import OPTIONAL
+from analysis.reports.self_preference import SelfPreferenceRow, self_preference_rows
 from analysis.reports.thinking import ThinkingRow, thinking_row
 
 VIEWS = ("episodes", "latest_turns", "latest_answers", "latest_scores", "calls")
@@ -35,7 +37,8 @@ class Assessments:
 
     `options`: CL, CS and RSS from probabilities of options; `reasoning`: probabilities before and
     after reasoning; `critiques`: verdicts of critics on its replies; `listeners`: how sure
-    others are of them; `thinking`: what they do not know, and confidence by length of reasoning.
+    others are of them; `thinking`: what they do not know, and confidence by length of reasoning;
+    `self_preference`: how far they prefer their own answers.
     """
 
     options: Annotated[tuple[OptionsRow, ...] | None, OPTIONAL] = None
@@ -43,6 +46,7 @@ class Assessments:
     critiques: Annotated[tuple[CritiqueRow, ...] | None, OPTIONAL] = None
     listeners: Annotated[ListenerFindings | None, OPTIONAL] = None
     thinking: Annotated[tuple[ThinkingRow, ...] | None, OPTIONAL] = None
+    self_preference: Annotated[tuple[SelfPreferenceRow, ...] | None, OPTIONAL] = None
 
 
 def read_assessments(
@@ -60,6 +64,7 @@ def read_assessments(
         critiques = read_assessed(con, "critique", study) if "critique" in played else {}
         heard = read_assessed(con, "listener", study) if "listener" in played else {}
         thoughts = read_thinking(con, study) if "thinking_out_loud" in played else {}
+        preferred = read_preferences(con, study) if "answer_preference" in played else {}
     return {
         name: Assessments(
             tuple(options_row(each) for each in options.get(name, ())) or None,
@@ -67,6 +72,8 @@ def read_assessments(
             tuple(critique_row(each) for each in critiques.get(name, ())) or None,
             listener_findings(heard.get(name, ())),
             tuple(thinking_row(each) for each in thoughts.get(name, ())) or None,
+            tuple(row for each in preferred.get(name, ()) for row in self_preference_rows(each))
+            or None,
         )
-        for name in {*options, *scores, *critiques, *heard, *thoughts}
+        for name in {*options, *scores, *critiques, *heard, *thoughts, *preferred}
     }

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from agents.simulated.questions import simulated_questions
+from agents.simulated.truth import expected_self_preference
 from analysis.read.selection import Selection
 from analysis.reports.assessments import read_assessments
 from analysis.reports.debates import study_reports
@@ -112,3 +114,35 @@ def test_planted_abstentions_and_wandering_are_found_by_stage(tmp_path: Path) ->
     assert "do not know" in str(arena.report(study.name))
     with pytest.raises(StudyError, match="2 models need as many stages, found 1"):
         load_study(EXPERIMENTS / "thinking_out_loud.py", [f"models={models}", "stages=rl"])
+
+
+@pytest.mark.slow
+def test_a_planted_love_of_ones_own_answers_is_found_and_the_other_judge_has_none(
+    tmp_path: Path,
+) -> None:
+    lover, other = "solver:steps=3:love=1.5", "solver:steps=5:seed=1"
+    panel = ["solver:ability=2.0", "solver:first=1.0", "solver:ability=-1.0"]
+    options = [
+        f"models=sim/{lover},sim/{other}",
+        "judges=" + ",".join(f"sim/{each}" for each in panel),
+        "number=150",
+    ]
+    stages = load_stages(EXPERIMENTS / "self_preference.py", options)
+    arena = Arena(tmp_path / "a.duckdb")
+    done = run_stages(arena, stages)
+    assert [each.done for each in done] == [300, 150 * 5]
+    rows = read_assessments(arena.path, "self_preference")["self_preference"].self_preference
+    assert rows is not None
+    found = {row.agent.startswith(f"sim/{lover}"): row for row in rows}
+    questions = simulated_questions(150)
+    truth = expected_self_preference(lover, other, panel, questions)
+    assert truth > 0.2
+    assert found[True].dbg.ci_low < truth < found[True].dbg.ci_high
+    assert found[True].dbg.ci_low > 0.1
+    fair = expected_self_preference(other, lover, panel, questions)
+    assert found[False].dbg.ci_low < fair < found[False].dbg.ci_high
+    assert found[True].flips == 0 < found[True].panel_flips
+    assert "Self-preference" in str(arena.report("self_preference"))
+    calls = len(arena.sql("from calls"))
+    run_stages(arena, stages)
+    assert len(arena.sql("from calls")) == calls

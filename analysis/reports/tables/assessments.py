@@ -9,6 +9,7 @@ from analysis.reports.blocks import Block, table
 from analysis.reports.critiques import CritiqueRow
 from analysis.reports.listeners import ConvincingRow, ListenerFindings, ListenerRow, SlopeRow
 from analysis.reports.option_probabilities import OptionsRow, ReasoningRow
+from analysis.reports.self_preference import SelfPreferenceRow
 from analysis.reports.tables.formatting import (
     decimal,
     interval,
@@ -37,6 +38,8 @@ def assessment_blocks(found: Assessments) -> Iterator[Block]:
         yield convincing_block(found.listeners)
     if found.thinking:
         yield from thinking_blocks(found.thinking)
+    if found.self_preference:
+        yield self_preference_block(found.self_preference)
 
 
 def with_limits(value: Interval, digits: int = 3) -> str:
@@ -202,3 +205,37 @@ def thinking_blocks(rows: Sequence[ThinkingRow]) -> Iterator[Block]:
     notes = ["Below 0: the shorter, the surer."]
     notes += [f"{row.arm}: {decimal(row.length, 0)} {row.unit} a reply on average." for row in rows]
     yield table(title, headings, lengths, notes)
+
+
+def self_preference_block(rows: Sequence[SelfPreferenceRow]) -> Block:
+    """Return how far models prefer their own answers, by the paper's rule and by ours."""
+    criteria = {row.criterion for row in rows}
+    cells = []
+    for row in rows:
+        against = f"{row.agent} over {row.other}"
+        pair = f"{against} ({row.criterion})" if len(criteria) > 1 else against
+        wins = percent(row.by_itself), percent(row.by_panel)
+        flips = percent(row.flips), percent(row.panel_flips)
+        changes = mean_with_interval(row.dbg), mean_with_interval(row.share)
+        cells.append((row.arm, pair, row.questions, *wins, *changes, *flips))
+    notes = [
+        "by itself, by panel: its wins, a tie half; DBG: the difference, points; share: the same of"
+        " shares of votes, which a fair judge that is unsure does not lose by; flips: another"
+        " answer in the other order, of itself and of the panel."
+    ]
+    for row in rows:
+        said = [] if row.panel else ["no judge outside the pair, so that there is no difference"]
+        if row.by == "words":
+            said.append("read in words, where the paper has probabilities")
+        if row.flips > 0:
+            said.append(f"{percent(row.to_first)}% of its flips are for the one that is read first")
+        if row.panel and row.without:
+            questions = pluralize(row.without, "question")
+            said.append(f"{questions} without a reading of itself or of the panel, left out")
+        if said:
+            notes.append(f"{row.arm}, {row.agent} over {row.other}: {'; '.join(said)}.")
+    headings = (
+        "arm, answers, questions, by itself, by panel, DBG (95%), share (95%), flips, panel's"
+    )
+    title = "Self-preference: wins by one's own judgment and by a panel, percent"
+    return table(title, headings, cells, notes, text_columns=2)
