@@ -30,7 +30,7 @@ from analysis.statistics.estimator_quality import (
     ScoredReplies,
     compare_estimators,
 )
-from analysis.statistics.logistic import cross_fit, fit_logistic
+from analysis.statistics.logistic import cross_fit_chances
 from analysis.statistics.proper_scores import nll
 from analysis.statistics.recalibration import METHODS, NEEDS_PROBABILITY, recalibrated
 from analysis.statistics.selective_answers import SelectiveAnswers, answer_surest
@@ -180,8 +180,8 @@ def learned(group: ScoredGroup, known: Mask) -> Iterator[EstimatorScores]:
         if each.features is None:
             continue
         values = np.full(group.correct.size, np.nan)
-        values[known] = cross_fit(
-            fit_logistic, each.features[known], group.correct[known], group.question[known]
+        values[known] = cross_fit_chances(
+            each.features[known], group.correct[known], group.question[known]
         )
         lost = int(np.isnan(values).sum())
         yield EstimatorScores(

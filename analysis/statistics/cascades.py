@@ -26,7 +26,7 @@ import numpy as np
 from analysis.statistics.bootstrap import Interval
 from analysis.statistics.clustered import Array, Codes, divide
 from analysis.statistics.jackknife import influences, jackknife_se, weights_without
-from analysis.statistics.logistic import cross_fit, fit_logistic, folds_of
+from analysis.statistics.logistic import cross_fit_chances, folds_of
 from analysis.statistics.reply_order import counts_by_value
 from analysis.statistics.simultaneous import student_quantile
 
@@ -176,7 +176,7 @@ def learned_rule(features: Array, small: Array, large: Array, question: Codes) -
     regression fitted to the folds without the question; nan where features are missing or a fold's
     others hold one class.
     """
-    chances = [cross_fit(fit_logistic, features, each, question) for each in (small, large)]
+    chances = [cross_fit_chances(features, each, question) for each in (small, large)]
     # A large model that is always right, or never, has no class to learn: its chance is constant.
     for number, each in enumerate((small, large)):
         if np.unique(each).size < 2 and each.size:

@@ -7,6 +7,7 @@ wrong, and where there are more of them than replies.  Left out: a choice of the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -84,6 +85,30 @@ def penalised_loss(design: Array, target: Array, penalty: Array, weight: Array) 
     return float(
         np.logaddexp(0, logit).sum() - (target * logit).sum() + (penalty * weight**2).sum() / 2
     )
+
+
+def cross_fit_chances(features: Array, target: Array, question: Codes) -> Array:
+    """Return (N,) the chances that targets of 0 or 1 are 1, by regressions on the other folds.
+
+    All fits are put at the level of all targets.  The share of 1 in the other folds falls where it
+    rises in the fold that is judged, so that chances at the levels of their fits would rank zeros
+    above ones across folds, also where features say nothing.  nan as in `cross_fit`.
+    """
+    there = ~np.isnan(features).any(axis=1)
+    level = log_odds(float(target[there].mean())) if there.any() else 0.0
+
+    def fit(learned: Array, known: Array) -> Logistic:
+        """Fit a regression, and move it to the common level."""
+        found = fit_logistic(learned, known)
+        return Logistic(found.slope, found.constant + level - log_odds(float(known.mean())))
+
+    return cross_fit(fit, features, target, question)
+
+
+def log_odds(share: float) -> float:
+    """Return log(share / (1 - share)) of a share in [0, 1], kept from both ends."""
+    share = min(max(share, CLOSE), 1 - CLOSE)
+    return math.log(share / (1 - share))
 
 
 def sigmoid(logit: Array) -> Array:

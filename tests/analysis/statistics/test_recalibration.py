@@ -13,7 +13,14 @@ from analysis.statistics.cascades import (
     defer_share,
     learned_rule,
 )
-from analysis.statistics.logistic import cross_fit, fit_logistic, folds_of, sigmoid
+from analysis.statistics.logistic import (
+    cross_fit,
+    cross_fit_chances,
+    fit_logistic,
+    folds_of,
+    sigmoid,
+)
+from analysis.statistics.pair_auroc import pair_aurocs
 from analysis.statistics.recalibration import METHODS, recalibrated
 from analysis.statistics.weighted_votes import surest_shares, vote_shares
 
@@ -119,3 +126,18 @@ def test_votes_by_hand() -> None:
     assert weighted[:2].tolist() == [1, 0.5]
     assert surest_shares(question, vote, right, value, 3)[:2].tolist() == [1, 0.5]
     assert np.isnan([plain[2], weighted[2]]).all()
+
+
+def test_chances_learned_of_noise_rank_nothing_over_questions() -> None:
+    """At the levels of their own fits, they ranked wrong replies above right ones: .45."""
+    areas = []
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        question = np.repeat(np.arange(40), 4)
+        chance = 1 / (1 + np.exp(rng.normal(0, 1.5, 40)))
+        right = (rng.random(160) < chance[question]).astype(np.float64)
+        learned = cross_fit_chances(rng.normal(size=(160, 3)), right, question)
+        areas.append(float(pair_aurocs(learned, right, question, np.ones((1, 40))).over[0]))
+    error = float(np.std(areas) / np.sqrt(len(areas)))
+    assert abs(float(np.mean(areas)) - 0.5) < 2 * error
+    assert error < 0.02
