@@ -26,7 +26,7 @@ rates that answer; the logit rises by `swayed` with the logarithm of the reply's
 may say that it does not know, it does with probability `abstains`, and `wanders` says how much
 longer it thinks, the less sure it is.
 
-Asked for the better of two replies, it prefers one with a probability in proportion to its own
+Where "1" and "2" are the choices for the better of two replies, it prefers one with a probability in proportion to its own
 chance of that answer; the logit rises by `love` for a reply of its own style, which has as many
 `steps` as it writes itself, and by `first` for the reply that it reads first.
 
@@ -42,7 +42,6 @@ The words of the prompt tell which reply is wanted:
 - "possible answer": how likely that answer is right; for "one word, True or False" True with that
   probability;
 - "More confident:" after two questions with answers: which of them it would state more of;
-- "number of the better reply": 1 or 2, as above;
 - "G1", "G2", ...: guesses with probabilities;
 - "confidence": a last line with a percentage.
 
@@ -252,8 +251,6 @@ class SimulatedSolver(BaseModel):
             # Each of the two levels has a noise of its own.
             ahead = self._own_level(*pair[0]) - self._own_level(*pair[1]) + math.sqrt(2) * noise
             return f"More confident: {1 if ahead > 0 else 2}"
-        if (first := self._first_is_better(parsed)) is not None:
-            return "1" if other < first else "2"
         possible = last_possible(parsed.words)
         if possible is not None:
             chance = chances(self.profile, parsed.question)
