@@ -26,9 +26,10 @@ rates that answer; the logit rises by `swayed` with the logarithm of the reply's
 may say that it does not know, it does with probability `abstains`, and `wanders` says how much
 longer it thinks, the less sure it is.
 
-Where "1" and "2" are the choices for the better of two replies, it prefers one with a probability in proportion to its own
-chance of that answer; the logit rises by `love` for a reply of its own style, which has as many
-`steps` as it writes itself, and by `first` for the reply that it reads first.
+Where "1" and "2" are the choices for the better of two replies, it prefers one with a probability
+in proportion to its own chance of that answer; the logit rises by `love` for a reply of its own
+style, which has as many `steps` as it writes itself, and by `first` for the reply that it reads
+first.
 
 A solver states the confidence 100 * clip(c + bias + discrimination * (right - c) + N(0, noise), 0,
 1), where c is its chance to be right after reading its peers and `right` is 1 or 0.  But for
