@@ -16,8 +16,10 @@ WITHOUT_ANSWERS = {"debate", "judging", "private_reasoning", "best_of_n", "reche
 WITHOUT_ANSWERS |= {"answer_preference"}
 WITHOUT_ANSWERS |= {"relative_confidence", "self_ensembling", "option_probability", "asked_aside"}
 STATED = {
-    **dict.fromkeys(("confidence_elicitation", "explain", "thinking_out_loud"), {"stated"}),
-    **dict.fromkeys(("single", "ask_again"), set()),
+    **dict.fromkeys(
+        ("confidence_elicitation", "explain", "thinking_out_loud"), frozenset({"stated"})
+    ),
+    **dict.fromkeys(("single", "ask_again"), frozenset()),
 }
 
 
