@@ -124,7 +124,7 @@ async def explain(
                 question,
                 asking.question_text(question)
                 + EXPLAIN.format(
-                    answer=answered.answer,
+                    answer=asking.in_box(answered.answer),
                     length=LENGTHS[length],
                     wording=WORDINGS[level_of(wording, confidence)],
                 ),
@@ -148,10 +148,10 @@ async def state_answer(
     said = await episode.ask(solver, asking.question_prompt(question), phase="answer", read=read)
     if said.answer is None:
         return said, None
-    shown = asking.question_text(question) + POSSIBLE.format(answer=said.answer) + PROBE
+    possible = POSSIBLE.format(answer=asking.in_box(said.answer))
     probe = await episode.ask(
         Seat("probe", solver.agent),
-        asking.with_images(question, shown),
+        asking.with_images(question, asking.question_text(question) + possible + PROBE),
         phase="probe",
         read=readers.confidence_only,
     )

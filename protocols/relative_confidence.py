@@ -127,7 +127,7 @@ def prompt_of(pair: Sequence[Answered], own: bool) -> Prompt:
     """Return the prompt that shows two questions with their answers."""
     shown: list[Prompt] = [OWN if own else OTHERS]
     for number, each in enumerate(pair, 1):
-        answer = ANSWER.format(number=number, answer=each.answer)
+        answer = ANSWER.format(number=number, answer=asking.in_box(each.answer))
         shown += [QUESTION.format(number=number), asking.shown_question(each.question), answer]
     return [*shown, WHICH]
 

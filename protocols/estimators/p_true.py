@@ -211,7 +211,7 @@ def prompt_of(
             EXAMPLE.format(
                 number=number,
                 question=f"{question.rstrip()}\n",
-                possible=POSSIBLE.format(answer=possible),
+                possible=POSSIBLE.format(answer=asking.in_box(possible)),
                 form=TRUE_OR_FALSE,
                 verdict=TRUE if right else FALSE,
             )
@@ -220,8 +220,8 @@ def prompt_of(
         text += YOURS
     text += shown_question(samples)
     if ideas:
-        text += IDEAS.format(ideas="".join(f"- {idea}\n" for idea in ideas))
-    text += POSSIBLE.format(answer=answer) + TRUE_OR_FALSE
+        text += IDEAS.format(ideas="".join(f"- {asking.on_one_line(idea)}\n" for idea in ideas))
+    text += POSSIBLE.format(answer=asking.in_box(answer)) + TRUE_OR_FALSE
     return asking.with_images(samples.question, text)
 
 

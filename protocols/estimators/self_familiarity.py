@@ -44,6 +44,7 @@ from arena.play.reading import read_as_public
 from arena.score import Score
 from arena.tournaments.stored_replies import StoredSamples
 from arena.types import Reading, Reply, Sampling, Seat
+from protocols import asking
 from protocols.estimators.concepts import MOST_COMMON, concepts_in, log_rarity
 
 VERSION = "1"
@@ -176,7 +177,7 @@ async def self_familiarity_forced(
 async def explain(
     episode: Episode, scorer: Seat, number: int, concept: str, tokens: int | None
 ) -> str | None:
-    """Return the scorer's explanation of a concept, None if there are no words in it."""
+    """Return the scorer's explanation of a concept on one line; None without words."""
     own = scorer.agent.sampling
     turn = await episode.ask(
         Seat(f"explain{number}", scorer.agent),
@@ -185,7 +186,7 @@ async def explain(
         read=read_as_public,
         sampling=replace(own, temperature=0.0, max_tokens=tokens or own.max_tokens),
     )
-    return turn.public if (turn.public or "").strip() else None
+    return asking.on_one_line(turn.public or "") or None
 
 
 def rarest(

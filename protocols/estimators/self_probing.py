@@ -43,10 +43,10 @@ async def self_probing(
 
     async def find(number: int, answer: str) -> Found:
         """Return the confidence in one possible answer."""
-        text = shown_question(samples) + POSSIBLE.format(answer=answer) + PROBE
+        possible = POSSIBLE.format(answer=asking.in_box(answer))
         turn = await episode.ask(
             Seat(f"probe{number}", scorer.agent),
-            asking.with_images(samples.question, text),
+            asking.with_images(samples.question, shown_question(samples) + possible + PROBE),
             phase="probe",
             read=confidence_only,
             sampling=sampling,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from math import exp
 
@@ -54,9 +55,12 @@ SAMPLES = samples_of("Is it so?", [SPOKEN, reply(None, 1, public="No tokens.")])
 
 def judge(request: Request) -> str:
     """A model of entailment that knows LABELS, and claims that begin as its words do."""
-    if not request.messages[-1].content.startswith("{"):
+    words = request.messages[-1].content
+    if not words.startswith("{"):
+        # The text stands between two lines with a code that its author did not know.
+        assert re.search(rf"\n\[(\w{{8}})\] Reply\n{re.escape(SPEECH)}\n\[\1\] End", words)
         return '- "Paris is   big"\n- Paris is small\n- it sleeps\n\n2) "it sleeps."'
-    pairs = orjson.loads(request.messages[-1].content)["pairs"]
+    pairs = orjson.loads(words)["pairs"]
     labels = [
         LABELS.get(tuple(text.rpartition(" ")[2] for text in pair), 1)  # type: ignore[call-overload]
         for pair in pairs
