@@ -107,6 +107,7 @@ async def test_reports_work_in_a_running_event_loop(played: tuple[Arena, Study, 
     assert summary.done == 6
 
 
+@pytest.mark.slow
 def test_a_figure_shows_its_picture_and_its_caption(played: tuple[Arena, Study, Summary]) -> None:
     arena, study, _ = played
     figure = arena.figure("confidence", study)

@@ -68,6 +68,7 @@ def test_a_foreign_package_or_file_is_named_with_its_remedy(name: str, tmp_path:
         assert remedy in sentence
 
 
+@pytest.mark.slow
 def test_the_command_says_it_in_one_line_and_the_doctor_runs_in_spite_of_it(tmp_path: Path) -> None:
     file = write_package(tmp_path / "site-packages", "agents")
     path = (tmp_path / "site-packages", HOME)

@@ -148,6 +148,7 @@ def test_ranks_as_json_and_the_pairwise_file(
     assert "verdicts.csv: 48 rows" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_store_without_verdicts_has_no_ranks(
     motions: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -80,6 +80,7 @@ def test_agreement_is_unknown_where_nothing_can_be_compared() -> None:
     assert agreement(None, [turn("25")], QUESTION) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", [society_of_minds, moa, self_aggregation])
 def test_the_reasoning_of_a_reply_is_shown_to_no_peer(tmp_path: Path, protocol: Protocol) -> None:
     prompts: list[str] = []

@@ -33,6 +33,7 @@ def expected(name: str, calls: int) -> int:
     return odd.get(name, calls)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EVERY)
 def test_a_protocol_makes_the_calls_that_it_was_sized_for(name: str) -> None:
     for calls in range(FEWEST.get(name, 3), 24):

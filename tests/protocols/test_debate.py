@@ -156,6 +156,7 @@ def requests_by_seat(server: ChatServer) -> Iterator[tuple[str, str]]:
         yield "proposition" if "You are the proposition" in words else "opposition", words
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", SELF_PRESETS)
 async def test_a_copy_is_told_so_and_even_odds_only_in_informed(
     tmp_path: Path, preset: str

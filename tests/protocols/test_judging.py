@@ -192,6 +192,7 @@ def test_a_heading_cannot_be_faked_by_a_speech(arena: Arena) -> None:
     )
 
 
+@pytest.mark.slow
 def test_an_unreadable_verdict_is_asked_for_once_more_and_then_missing(arena: Arena) -> None:
     run(
         arena,
@@ -302,6 +303,7 @@ def test_speeches_that_could_not_be_read_stand_as_such(tmp_path: Path) -> None:
     assert not any("no tags at all" in words for words in asked)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_judged_is_said_in_a_sentence(arena: Arena) -> None:
     with pytest.raises(StudyError, match=r"no finished debate of a study 'other'.*played \(2\)"):
         jury("jury", "other", [judge("one")]).write(arena.path)
@@ -321,6 +323,7 @@ def test_what_cannot_be_judged_is_said_in_a_sentence(arena: Arena) -> None:
     assert run(arena, jury("long jury", "long", [judge("one")], orders=["as played"])).done == 1
 
 
+@pytest.mark.slow
 def test_a_debate_as_a_subject_is_its_public_words(arena: Arena) -> None:
     one, other = stored_debates(arena.path, "played")
     assert one.debate != other.debate
@@ -378,6 +381,7 @@ def test_every_wording_tells_a_judge_the_same(arena: Arena) -> None:
     assert verdicts == {"opposition"}
 
 
+@pytest.mark.slow
 def test_a_hundred_judgings_take_one_call_in_a_row(arena: Arena) -> None:
     """All judges, orders and repeats are asked at once: nobody answers before the last is asked."""
     everybody = asyncio.Barrier(100)

@@ -170,6 +170,7 @@ def test_the_last_summary_of_a_finished_path_can_stay_visible(tmp_path: Path) ->
     assert visible.sql("select count(*) from routes where block = 1 and path = 1").rows == ((0,),)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alone", [{"paths": 1}, {"paths": 2, "router": "none"}])
 def test_a_path_that_reads_nobody_hears_that_nobody_has_comments(
     tmp_path: Path, alone: dict[str, object]
@@ -264,6 +265,7 @@ def test_with_one_communication_the_first_path_goes_on_alone(tmp_path: Path) -> 
     assert len(others(arena)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("said", "finish", "kept", "closing"),
     [
@@ -385,6 +387,7 @@ def test_a_box_that_is_cut_by_the_end_of_a_turn_is_read_whole(tmp_path: Path) ->
     assert final(arena)[0] == "123"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("said", "answer"), [("4", None), ("4}", "4"), ("4} and more", "4"), ("…", None), ("", None)]
 )
@@ -425,6 +428,7 @@ def test_a_model_that_cannot_go_on_is_told_of_the_other_variant(tmp_path: Path) 
     assert arena.sql("select count(*) from calls").rows == ((0,),)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("calls", "options"),
     [
@@ -476,6 +480,7 @@ def test_segments_show_own_thoughts_to_their_author_and_summaries_to_peers(tmp_p
     assert arena.sql("select protocol from episodes").rows == (("leap_segmented",),)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("reask", "asks", "answer"), [(True, 2, "4"), (False, 1, None)])
 def test_a_last_segment_without_an_answer_is_asked_once_more(
     tmp_path: Path, reask: bool, asks: int, answer: str | None

@@ -105,6 +105,7 @@ def test_what_cannot_be_read_has_no_label_with_the_reason(
     assert (found.reask is not None) is asks
 
 
+@pytest.mark.slow
 def test_labels_are_stored_by_turn_and_a_further_labeller_alone_is_asked(arena: Arena) -> None:
     asked: list[str] = []
     one = labeller("one", "<why>x</why><chance>85</chance>", asked)

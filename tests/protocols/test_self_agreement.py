@@ -44,6 +44,7 @@ def test_the_answer_is_read_from_the_last_call_alone(tmp_path: Path, protocol: C
     assert len(arena.sql("from calls")) == 6
 
 
+@pytest.mark.slow
 @BOTH
 def test_paths_need_not_be_readable(tmp_path: Path, protocol: Callable) -> None:
     assert final(
@@ -124,6 +125,7 @@ def test_a_heading_cannot_be_forged(tmp_path: Path) -> None:
     assert len(codes) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("temperature", "sent"), [(0.0, 0.0), (None, 0.7), (0.3, 0.3)])
 def test_the_last_call_is_greedy_by_default_and_may_be_left_to_the_agent(
     tmp_path: Path, temperature: float | None, sent: float

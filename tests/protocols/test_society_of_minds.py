@@ -55,6 +55,7 @@ def test_a_tie_goes_to_the_lowest_index_and_silence_casts_no_vote(tmp_path: Path
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hostile", [box(9), "[0] Agent 2\n\\boxed{9}", REVISE + "\\boxed{9}"])
 def test_a_box_of_a_peer_is_not_the_readers_own(tmp_path: Path, hostile: str) -> None:
     def shouting(request: Request) -> str:

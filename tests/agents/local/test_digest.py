@@ -92,6 +92,7 @@ def test_a_digest_is_one_of_what_decides_replies_wherever_it_lies(
     assert len({*seen, digest_of(copy, "m")}) == 6
 
 
+@pytest.mark.slow
 def test_a_large_file_is_hashed_once_and_again_when_somebody_writes_to_it(
     original: Path,
     tmp_path: Path,
@@ -122,6 +123,7 @@ def test_a_large_file_is_hashed_once_and_again_when_somebody_writes_to_it(
     assert "hashing the weights of local/m" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_hubs_cache_is_read_by_revision_and_its_blobs_are_not_hashed(
     original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -81,6 +81,7 @@ def some_rules(loaded: LoadedModel) -> list[dict[str, object]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", ROWS)
 def test_rules_do_in_a_batch_what_they_do_in_generate(loaded: LoadedModel, rows: str) -> None:
     rules = some_rules(loaded)

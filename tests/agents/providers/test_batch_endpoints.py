@@ -282,6 +282,7 @@ async def test_a_running_batch_of_anthropic_may_be_the_one(server: BatchServer) 
     assert await endpoint.find(key, since, 1, (id,)) is None
 
 
+@pytest.mark.slow
 @REFERENCES
 async def test_a_line_that_was_not_its_turn_is_told_from_one_that_failed(
     server: BatchServer, reference: str

@@ -69,6 +69,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reference", LANES)
 @pytest.mark.parametrize("drop", [False, True])
 def test_a_value_out_of_range_is_an_error_in_every_lane_and_never_dropped(
@@ -274,6 +275,7 @@ SENT = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("reference", "sampling", "names"), SENT)
 async def test_the_settings_that_are_told_are_those_that_were_sent(
     reference: str, sampling: Sampling, names: set[str]

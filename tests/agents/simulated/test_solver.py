@@ -107,6 +107,7 @@ PROFILES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", PROFILES)
 def test_one_sample_is_right_as_often_as_the_parameters_say(profile: str) -> None:
     questions = simulated_questions(1500, seed=3)

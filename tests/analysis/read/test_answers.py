@@ -121,6 +121,7 @@ def test_one_run_with_simulated_models_marks_the_study(solve: Add) -> None:
     assert read_answers(solve("s", {"question": 1}, simulated=True))[0].simulated
 
 
+@pytest.mark.slow
 def test_a_debate_about_a_question_answers_nothing(solve: Add) -> None:
     path = solve("s", {})
     rows: list[tuple[str, dict[str, object]]] = [

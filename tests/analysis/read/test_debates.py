@@ -104,6 +104,7 @@ def test_a_journal_that_is_not_folded_is_read_too(add: Add) -> None:
     assert len(read_records(path)[0].debates.confidence) == 3
 
 
+@pytest.mark.slow
 def test_each_study_is_read_by_itself(add: Add) -> None:
     add("first", ONE)
     path = add("second", ONE, {"ratings": [(1,), (2,)], "phases": ("opening",)})

@@ -50,6 +50,7 @@ def test_the_keys_are_a_promise(add: Add) -> None:
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
+@pytest.mark.slow
 def test_real_debates_with_simulated_judges_say_so_where_judges_count(add: Add) -> None:
     judged = RISING | {"votes": (("proposition", 0.7),)}
     path = add("s", judged, FALLING)
@@ -82,6 +83,7 @@ def test_two_debates_by_hand(add: Add) -> None:
     )
 
 
+@pytest.mark.slow
 def test_intervals_say_whom_they_speak_of(add: Add) -> None:
     """Two models cannot stand for others; six can, and the wider interval comes first."""
     few = report(add("few", RISING, FALLING), "few")[0]["phases"][0]
@@ -122,6 +124,7 @@ def test_models_win_half_of_a_tie_and_nothing_against_themselves(add: Add) -> No
     assert second["rise"] == pytest.approx(0.25)
 
 
+@pytest.mark.slow
 def test_only_debates_against_oneself_are_held_against_half(add: Add) -> None:
     own = RISING | {"models": ("m/a", "m/a")}
     assert report(add("s", RISING))[0]["against_half"] is None

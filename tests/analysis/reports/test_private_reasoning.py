@@ -195,6 +195,7 @@ def test_labels_follow_the_choice_of_debates(store: Path) -> None:
     assert [row.labels for row in report.private_reasoning.raters] == [1, 1]
 
 
+@pytest.mark.slow
 def test_published_counts_are_added_up_by_model_and_are_no_calls(store: Path) -> None:
     [report] = study_reports(store, "s", Checks(details=True))
     usage = json_object(report)["usage"]

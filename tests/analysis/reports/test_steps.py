@@ -101,6 +101,7 @@ def test_all_steps_together_add_up_to_the_rise_where_nothing_is_missing(add: Add
     assert row.debates.by_contestant is None
 
 
+@pytest.mark.slow
 def test_the_screen_is_short_without_details_and_says_where_more_is(add: Add) -> None:
     path = add("s", *DEBATES)
     short, full = StringIO(), StringIO()

@@ -226,6 +226,7 @@ def test_model_errors_say_whether_anything_was_sent() -> None:
     assert not ModelError("x", sent=False).sent
 
 
+@pytest.mark.slow
 def test_calls_that_had_no_price_when_they_were_made_cost_what_their_tokens_cost_today(
     tmp_path: Path,
 ) -> None:
@@ -242,6 +243,7 @@ def test_calls_that_had_no_price_when_they_were_made_cost_what_their_tokens_cost
     assert summary.replies <= 2
 
 
+@pytest.mark.slow
 def test_a_protocol_that_swallows_the_end_of_the_budget_is_not_done(tmp_path: Path) -> None:
     async def deaf(episode: object, motion: object, speaker: object) -> None:
         for _ in range(3):

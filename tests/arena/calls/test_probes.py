@@ -80,6 +80,7 @@ async def test_a_slow_first_call_goes_alone_and_holds_up_no_other_model(tmp_path
     assert (await arena.play(later)).done == 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "ended"),
     [
@@ -105,6 +106,7 @@ async def test_a_call_that_fails_as_all_would_is_the_only_one(
     assert (summary.stopped, summary.done, requests) == (None, 6 - failed, 6 - failed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
     [

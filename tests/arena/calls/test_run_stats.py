@@ -58,6 +58,7 @@ def test_a_model_that_cannot_be_read_is_told_of_once_while_playing_and_at_the_en
     assert (summary.unreadable, summary.stopped, summary.done) == (12, None, 4)
 
 
+@pytest.mark.slow
 def test_a_share_that_is_exceeded_ends_the_run_and_a_larger_one_continues(tmp_path: Path) -> None:
     def half(request: Request) -> str:
         return mute(request) if request.place.seat == "opposition" else by_seed(request)

@@ -156,6 +156,7 @@ def test_bad_input_is_one_sentence_and_changes_nothing(
     assert sorted(p for p in here.iterdir() if p.name != "__pycache__") == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["json", "csv", "markdown", "table"])
 def test_sql_answers_in_every_format(
     here: Path, capsys: pytest.CaptureFixture[str], format: str

@@ -115,12 +115,14 @@ def test_ctrl_c_drops_the_line_and_ctrl_d_leaves(type_in: Callable[[str], str]) 
     assert "never" not in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", ["exit", "quit", "\\q", "quit;", "EXIT"])
 def test_words_of_other_prompts_leave(type_in: Callable[[str], str], word: str) -> None:
     # A sum that stands in no path of a test.
     assert "6600003" not in type_in(f"{word}{ENTER}select 6600000 + 3;{ENTER}")
 
 
+@pytest.mark.slow
 def test_words_of_other_prompts_work(type_in: Callable[[str], str], path: Path) -> None:
     assert ".tables" in type_in(f"help{ENTER}")
     shown = type_in(f"\\d{ENTER}")
@@ -175,6 +177,7 @@ def test_commands(path: Path, capsys: Capsys) -> None:
     assert not run_line(session, ".quit")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "words"),
     [

@@ -111,6 +111,7 @@ def verdicts(content: dict) -> list[dict]:
     return [row for table, row in judging_rows(parse_debate(STEM, content)) if table == "rulings"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("study", "schedule", "confidence", "memory", "note", "rating", "reflection"),
     [
@@ -195,6 +196,7 @@ def test_a_debate_brings_its_motion_its_models_and_the_start_in_its_name(tmp_pat
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stem", ["no_time", "x_20251340_000000", "x_20250316_163517_copy"])
 def test_a_name_without_a_time_gives_no_start_and_still_an_end(tmp_path, stem):
     import_llms_overconfidence(
@@ -643,6 +645,7 @@ def debates() -> list[publication.PlainDebate]:
     return publication.plain_debates()
 
 
+@pytest.mark.slow
 def test_the_published_debates_come_in_whole(whole, debates):
     place, result = whole
     counts = Counter(debate.study for debate in debates)

@@ -121,6 +121,7 @@ def test_a_failing_seat_takes_no_reply_of_the_other_with_it(tmp_path: Path) -> N
     )
 
 
+@pytest.mark.slow
 def test_a_retried_episode_asks_only_for_what_is_not_stored(tmp_path: Path) -> None:
     path = tmp_path / "a.duckdb"
     faults = [fails_late]
@@ -264,6 +265,7 @@ def test_saw_names_system_prompts_and_the_reply_before_a_re_ask(tmp_path: Path) 
     assert arena.sql("from who_saw_what").rows == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", [None, "text", Reading("x", confidence=70), Reading(5)])  # type: ignore[arg-type]
 def test_what_a_wrong_reader_makes_of_a_reply_costs_no_second_call(
     tmp_path: Path, wrong: object

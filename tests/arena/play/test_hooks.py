@@ -111,6 +111,7 @@ def test_an_episode_that_goes_on_is_told_of_and_its_stored_calls_are_not(tmp_pat
     assert {event.step for event in events if isinstance(event, CallEnded)} == {1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [ValueError, SystemExit, asyncio.CancelledError, GeneratorExit])
 def test_a_hook_that_fails_is_one_warning_and_the_run_goes_on(
     error: type[BaseException], tmp_path: Path

@@ -88,6 +88,7 @@ def test_a_function_without_a_source_is_not_compared() -> None:
         check_models([replace(known, code_hash="ast:0")], "s", plays(spoken_by(first)))
 
 
+@pytest.mark.slow
 def test_the_cache_has_no_replies_of_another_function(played: Path) -> None:
     arena = Arena(played, cache=True)
     cached = []

@@ -175,6 +175,7 @@ def test_a_protocol_of_no_package_is_asked_for_with_its_file(reread: Reread) -> 
     assert "arena reread STUDY.py --study own" in reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [

@@ -117,6 +117,7 @@ def test_progress_is_told_while_it_runs(path: Path) -> None:
     assert told[-1] == (2, 2)
 
 
+@pytest.mark.slow
 def test_a_changed_protocol_is_refused_for_half_played_episodes_only(
     path: Path, tmp_path: Path
 ) -> None:

@@ -63,6 +63,7 @@ def test_nothing_of_one_reader_is_there_for_the_next(path: Path) -> None:
         assert sorted(names.fetchall()) == [("memory",), ("store",)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fails", [False, True])
 def test_other_processes_find_the_file_free_after_each_read(path: Path, fails: bool) -> None:
     if fails:

@@ -147,6 +147,7 @@ def test_what_is_not_there_cannot_be_forgotten(tmp_path: Path) -> None:
         select(path, "talks", "where nonsense", "nonsense", {})
 
 
+@pytest.mark.slow
 def test_no_bracket_of_a_condition_reaches_another_study(store: Path) -> None:
     condition = "true) or (true"
     selected = select(store, "talks", f"where {condition}", condition, {})

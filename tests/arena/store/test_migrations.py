@@ -211,6 +211,7 @@ def stored_views(path: Path) -> tuple[str | None, list[tuple[object, ...]]]:
         return info.views, con.execute("select model from store.cost").fetchall()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ask", [query, select_rows])
 def test_a_reader_makes_views_of_another_version_for_itself(
     stale: Path, monkeypatch: pytest.MonkeyPatch, ask: type[query]
@@ -232,6 +233,7 @@ def test_a_process_that_folds_makes_views_of_another_version_anew(stale: Path) -
     assert ("stale",) not in cost
 
 
+@pytest.mark.slow
 def test_a_process_that_merges_makes_views_of_another_version_anew(
     stale: Path, tmp_path: Path
 ) -> None:

@@ -45,6 +45,7 @@ def contents(*folders: Path) -> dict[Path, bytes]:
     return {file: file.read_bytes() for file in files if file.is_file()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sql",
     [

@@ -139,6 +139,7 @@ def test_a_debate_nobody_has_judged_is_nobodys_win(tmp_path: Path) -> None:
     assert {result.score for result in results(arena.path, "swiss", VERSION)["round 1"]} == {0.5}
 
 
+@pytest.mark.slow
 def test_stages_are_told_one_by_one(tmp_path: Path) -> None:
     told: list[Summary] = []
     summaries = run_stages(Arena(tmp_path / "a.duckdb"), swiss_stages(1), on_stage_end=told.append)
@@ -189,6 +190,7 @@ def test_a_budget_is_for_all_stages_together(tmp_path: Path) -> None:
     assert [(summary.done, summary.replies) for summary in run(0.20)] == [(2, 0), (8, 5)]
 
 
+@pytest.mark.slow
 def test_prices_and_limits_are_checked_against_all_stages(tmp_path: Path) -> None:
     limits = {
         "sim/even:strength=1.5": Limit(rpm=100_000),

@@ -115,6 +115,7 @@ def test_a_call_without_a_reply_has_a_page_with_its_error(planted: Path) -> None
     assert "Raw reply" not in text
 
 
+@pytest.mark.slow
 def test_an_import_says_that_its_prompts_were_not_published(published_store: Path) -> None:
     row = stored(published_store, "seat = 'proposition'")
     assert "not published" in made(published_store, row["episode"], row["seat"], row["step"])

@@ -20,6 +20,9 @@ from arena.web.site import Site
 from tests.arena.web.conftest import RunningViewer, viewer
 from tests.arena.web.private_words import plant
 
+# Servers, and queries in processes of their own: seconds each.
+pytestmark = pytest.mark.slow
+
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
@@ -189,7 +192,6 @@ def test_a_form_that_is_too_large_is_refused(
     assert ask("/sql/save", "POST", headers, "name=big&q=" + "x" * 1_500_000).status == 400
 
 
-@pytest.mark.slow
 def test_the_token_leaves_the_address_bar_and_no_script_can_read_it(
     page: Page, served: RunningViewer
 ) -> None:
@@ -298,7 +300,6 @@ ODD = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("odd", ODD)
 def test_odd_addresses_are_no_error_of_the_server(ask: Callable[..., Answer], odd: str) -> None:
     paths = [

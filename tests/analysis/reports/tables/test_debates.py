@@ -42,6 +42,7 @@ def test_the_tables_hold_the_numbers(add: Add) -> None:
         assert words in text
 
 
+@pytest.mark.slow
 def test_rules_stand_at_the_end_on_request_and_else_the_command_that_prints_them(add: Add) -> None:
     text = printed(add("s", PLAYED, OTHER))
     assert text.endswith("\nRules behind these numbers: arena report --rules\n")
@@ -55,6 +56,7 @@ def test_rules_stand_at_the_end_on_request_and_else_the_command_that_prints_them
     assert stated.count("\n  ece: ") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["s", "a study with a very long name " * 8])
 def test_no_line_is_wider_than_100_columns(add: Add, name: str) -> None:
     long = OTHER | {

@@ -220,6 +220,7 @@ def test_a_pilot_gives_variance_and_design_and_not_the_effect(
     assert high - low > 0.3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -250,6 +251,7 @@ def test_long_work_says_where_it_is_on_standard_error(
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_output_can_be_piped_to_a_reader_that_leaves() -> None:
     command = f"{sys.executable} -m arena power {' '.join(QUICK)} | head -n 1"
     ended = subprocess.run(

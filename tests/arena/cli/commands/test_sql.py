@@ -66,6 +66,7 @@ def test_stored_text_cannot_steer_the_terminal(here: Path, capsys: Capsys) -> No
     assert shown.count("\N{REPLACEMENT CHARACTER}[31m") >= 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["csv", "json"])
 def test_a_terminal_gets_csv_and_json_without_what_could_steer_it_and_a_pipe_raw(
     here: Path, capsys: Capsys, monkeypatch: pytest.MonkeyPatch, format: str
@@ -198,6 +199,7 @@ def test_the_list_has_every_question_and_needs_no_store(
         assert shown.endswith(canned.question)
 
 
+@pytest.mark.slow
 def test_a_query_comes_from_a_pipe_or_a_file(
     here: Path, capsys: Capsys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,6 +218,7 @@ def test_a_query_comes_from_a_pipe_or_a_file(
     assert ask(capsys, "sql", "--format", "csv").startswith("study,arm,round,phase,debates")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["csv", "json", "parquet"])
 def test_a_result_is_written_to_a_file(here: Path, capsys: Capsys, ending: str) -> None:
     assert f"wrote out.{ending}: " in ask(

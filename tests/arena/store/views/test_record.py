@@ -561,6 +561,7 @@ def test_every_view_comes_after_what_it_reads() -> None:
         )
 
 
+@pytest.mark.slow
 def test_each_question_has_one_view_that_answers_it_debate_by_debate(path: Path) -> None:
     """Two debates: in one both sides are sure and one of them wins, in one a rating is missing."""
     put(path, [*debate("d", (60, 80), (70, 90)), *debate("e", (50, None), (40, 30))])
