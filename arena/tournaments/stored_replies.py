@@ -26,6 +26,7 @@ from arena.store.database import open_live
 from arena.store.migrations import views_hash
 from arena.store.query import read_result
 from arena.store.replay import turn_of
+from arena.store.views.registry import find_views
 from arena.tournaments.stored_messages import load_images, messages_of_turns
 from arena.types import Alternative, Message, Subject, TokenChoice, Turn
 
@@ -240,7 +241,7 @@ def stored_samples(path: Path, study: str) -> tuple[StoredSamples, ...]:
 
     Raises StudyError if there are none, with the studies that have some episodes.
     """
-    with open_live(path, ("episodes", "studies", "latest_turns", "latest_rulings")) as con:
+    with open_live(path, find_views(f"{PLAN} from studies")) as con:
         rows = read_result(con, PLAN, [study]).dicts()
         subjects = {row["subject"]: row for row in read_result(con, SUBJECTS, [study]).dicts()}
         images = load_images(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
+import duckdb
 import pytest
 
 import agents
@@ -115,3 +117,15 @@ def test_raw_words_are_read_by_the_model_that_wrote_them_alone(path: Path) -> No
 def test_a_study_without_replies_is_named_with_those_that_the_store_has(path: Path) -> None:
     with pytest.raises(StudyError, match=r"study 'nothing' .* its studies: questions, debate"):
         stored_samples(path, "nothing")
+
+
+def test_a_store_whose_views_are_older_is_read_alike(path: Path, tmp_path: Path) -> None:
+    """0.1.0 had fewer views: what is read comes by the views of today, and none is forgotten."""
+    older = tmp_path / "older.duckdb"
+    shutil.copy(path, older)
+    with duckdb.connect(older) as con:
+        views = con.execute("select view_name from duckdb_views() where not internal").fetchall()
+        drops = "".join(f"drop view {view};" for (view,) in views)
+        con.execute(f"{drops} update store_info set views = 'of another version'")
+    found = [[each.text for each in stored_samples(file, "questions")] for file in (path, older)]
+    assert found[0] == found[1]
