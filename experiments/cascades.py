@@ -71,12 +71,12 @@ def study(
         else simulated_questions(number)
     )
     answers = Study("cascades", [Arm("answers", single, lineups)], subjects)
-    return [answers, score("cascades_scores", of=answers, estimators=estimators)]
+    return [answers, score("cascades scores", of=answers, estimators=estimators)]
 
 
 def show_results(arena: Arena, played: Study) -> None:
     """Print what each way to defer is worth."""
-    of = played.name.removesuffix("_scores")
+    of = played.name.removesuffix(" scores")
     print_documents([cascade_document(read_cascade(arena.path, of, "small", "large"))])
 
 

@@ -95,12 +95,12 @@ def study(
     if "p_true_empirical" in estimators:
         options.setdefault("p_true_empirical", {})["replies"] = replies
     wanted: list[Wanted] = [(name, options.get(name, {})) for name in estimators]
-    return [answers, score(f"p_true{few}_scores", of=answers, estimators=wanted)]
+    return [answers, score(f"p_true{few} scores", of=answers, estimators=wanted)]
 
 
 def show_results(arena: Arena, played: Study) -> None:
     """Print how well each estimator knows which answers are right."""
-    of = played.name.removesuffix("_scores")
+    of = played.name.removesuffix(" scores")
     found: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for name, model, correct, value in arena.sql(SCORES, [of]).rows:
         pair = (nan if correct is None else correct, nan if value is None else value)

@@ -85,7 +85,7 @@ def study(
     )
     arm = Arm("answers", confidence_elicitation, lineups, {"strategy": strategy})
     answers = Study("relative_confidence", [arm], subjects)
-    name = f"relative_confidence_of_{comparisons}" + ("_both" if order == "both" else "")
+    name = f"relative_confidence of {comparisons}" + (" both" if order == "both" else "")
     return [answers, relative_confidence_of(name, answers, comparisons=comparisons, order=order)]
 
 

@@ -139,7 +139,7 @@ def study(
     if form == "sampled":
         options["replies"] = replies
     wanted = [(f"self_familiarity_{form}", options)]
-    return [answers, score(f"self_familiarity_{form}", of=answers, estimators=wanted)]
+    return [answers, score(f"self_familiarity {form}", of=answers, estimators=wanted)]
 
 
 def planted_area(chances: np.ndarray, replies: int) -> float:
@@ -158,7 +158,7 @@ def planted_area(chances: np.ndarray, replies: int) -> float:
 def show_results(arena: Arena, played: Study) -> None:
     """Print how well familiarity tells right answers, and what the threshold would do."""
     options = played.arms[0].options
-    form = played.name.removeprefix("self_familiarity_")
+    form = played.name.removeprefix("self_familiarity ")
     for combined in ("", "_min", "_first"):
         rows = arena.sql(SCORES, ["self_familiarity", f"self_familiarity_{form}{combined}"]).rows
         for model in sorted({row[1] for row in rows}):

@@ -109,7 +109,7 @@ def study(
     name = "token_uncertainty_toy" if toy else "token_uncertainty"
     answers = Study(name, [Arm("answers", self_consistency, lineups, {"paths": samples})], subjects)
     scores = score(
-        f"{name}_scores",
+        f"{name} scores",
         of=answers,
         estimators=estimators,
         entailment=agent(entailment),
@@ -120,7 +120,7 @@ def study(
 
 def show_results(arena: Arena, played: Study) -> None:
     """Print how well each estimator knows which questions are hard, and which answers are right."""
-    rows = arena.sql(SCORES, [played.name.removesuffix("_scores")]).rows
+    rows = arena.sql(SCORES, [played.name.removesuffix(" scores")]).rows
     found: dict[tuple[str, str], list[tuple[str, float, float]]] = {}
     for name, model, subject, correct, value, _ in rows:
         pair = (subject, nan if correct is None else correct, nan if value is None else value)

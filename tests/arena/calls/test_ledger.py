@@ -63,7 +63,8 @@ async def test_retry_after_holds_back_that_call(tmp_path: Path) -> None:
         lambda body: Fault("429-after", retry_after="0.3") if next(count) < 1 else "words|70",
     )
     first, second = server.requests
-    assert 0.3 <= second.at_s - first.at_s < 2
+    # At once after it, but for a busy machine.
+    assert 0.3 <= second.at_s - first.at_s < 20
 
 
 @pytest.mark.slow
