@@ -19,6 +19,7 @@ from duckdb import DuckDBPyConnection as Connection
 from arena.errors import StoreError, StudyError
 from arena.store import database
 from arena.store.connection import attach_store, refresh_views, writing
+from arena.store.dependants import dependants
 from arena.store.query import read_result
 from arena.store.result import QueryResult
 from arena.store.rewrite import only_one, refuse_if_in_use
@@ -27,14 +28,7 @@ from arena.store.study_lock import lock_study
 from arena.store.verification import Removal, is_recent, remove_verified
 from arena.text import utc_now
 
-# A verdict on a debate means nothing without it, nor does what was scored, asked or changed of it.
-JUDGINGS = """
-    select p.episode from plays p join subjects s using (subject)
-    where s.kind = 'debate' and list_contains($1, s.source)
-    union select episode from rulings where list_contains($1, debate)
-    union select scoring from scores where list_contains($1, episode)
-    union select episode from plays where list_contains($1, parent)
-"""
+JUDGINGS = f"select episode from ({dependants()}) where list_contains($1, parent)"
 COUNTS = """
     with gone as (select unnest($1) as episode),
     said as (

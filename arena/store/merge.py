@@ -12,6 +12,7 @@ from arena.errors import StoreError
 from arena.store import connection, database
 from arena.store.connection import retry_locked, writing
 from arena.store.damage import describe_damage
+from arena.store.dependants import dependants
 from arena.store.journal_reader import JournalReader
 from arena.store.migrations import quote_sql
 from arena.store.schema import JOURNALED, TABLES
@@ -31,13 +32,24 @@ DISPUTED = """
     having bool_or(is_here and is_there and here is distinct from there)
         or (bool_or(not is_here) and bool_or(not is_there))
 """
+# What was judged, scored or asked there of a disputed episode, and so on of that, is about words
+# that were not spoken here.
+LEFT_OUT = """
+    create temp table left_out as
+    with recursive hanging as materialized ({dependants}),
+    found as (
+        select episode from disputed
+        union select h.episode from hanging h join found f on h.parent = f.episode)
+    from found
+"""
 
 
 def merge(path: Path, other: Path) -> tuple[int, int]:
     """Take in the rows of another store and its journals; return (new rows, disputed episodes).
 
     Every row is taken whose key is new here.  An episode that both stores have played on in their
-    own way is disputed, and stays as it is here: a transcript made of both never took place.
+    own way is disputed, and stays as it is here: a transcript made of both never took place.  What
+    judges, scores or asks about the other play of it is left out too.
     Raises StoreError if either cannot be opened, a newer program wrote `other`, or a line of its
     journals is damaged.
     """
@@ -68,17 +80,28 @@ def take_in(con: Connection, path: Path, other: Path, pending: Sequence[Path]) -
             raise StoreError(f"{other} cannot be merged: {describe_damage(damaged)}")
         con.execute("begin")
         connection.refresh_views(con, path)
-        turns = ["other.turns"]
-        if "turns" in parts:
-            turns.append(f"({rows_of('turns', parts['turns'])})")
-        selects = [f"select episode, seat, step, text from {rows}" for rows in turns]
-        con.execute(DISPUTED.format(theirs=" union ".join(selects)))
+
+        def theirs(name: str, columns: str) -> str:
+            """Return SQL for these columns of a table of the other store and its journals."""
+            tables = [f"other.{name}"]
+            if name in parts:
+                tables.append(f"({rows_of(name, parts[name])})")
+            return " union ".join(f"select {columns} from {table}" for table in tables)
+
+        con.execute(DISPUTED.format(theirs=theirs("turns", "episode, seat, step, text")))
+        hanging = dependants(
+            plays=f"({theirs('plays', 'episode, subject, parent')})",
+            subjects=f"({theirs('subjects', 'subject, kind, source')})",
+            rulings=f"({theirs('rulings', 'episode, debate')})",
+            scores=f"({theirs('scores', 'scoring, episode')})",
+        )
+        con.execute(LEFT_OUT.format(dependants=hanging))
         new = 0
         for name in JOURNALED:
             columns = ", ".join(TABLES[name].columns)
             key = ", ".join(TABLES[name].key)
             plays = [column for column in ("episode", "scoring") if column in TABLES[name].columns]
-            where = " and ".join(f"{column} not in (from disputed)" for column in plays) or "true"
+            where = " and ".join(f"{column} not in (from left_out)" for column in plays) or "true"
             sources = [f"select {columns} from other.{name} anti join store.{name} using ({key})"]
             if name in parts:
                 sources.append(new_rows(name, parts[name]))

@@ -89,7 +89,7 @@ def merge_stores(options: argparse.Namespace) -> int:
         if disputed:
             print(
                 f"{other}: {disputed} episodes were played otherwise there, and were left as they"
-                " are here",
+                " are here, without what was judged, scored or asked of them there",
                 file=sys.stderr,
             )
     db = shlex.quote(str(options.db))

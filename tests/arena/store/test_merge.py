@@ -56,6 +56,41 @@ def test_two_plays_of_one_episode_never_become_a_third(tmp_path: Path) -> None:
     assert Arena(ours).sql(TURNS) == before
 
 
+@pytest.mark.slow
+def test_what_is_about_another_play_of_an_episode_is_left_out(tmp_path: Path) -> None:
+    """Of "debate" each store has its own words; "other" was played there alone."""
+    ours, theirs = tmp_path / "a.duckdb", tmp_path / "b.duckdb"
+    for path, words in ((ours, "here"), (theirs, "there")):
+        create(path)
+        with duckdb.connect(path) as con:
+            con.execute(
+                "insert into turns (episode, seat, step, text) values ('debate', 'a', 0, ?)",
+                [words],
+            )
+            con.execute("insert into plays (episode) values ('debate')")
+    with duckdb.connect(theirs) as con:
+        con.execute("""
+            insert into subjects (subject, kind, source) values
+                ('motion', 'debate', null), ('read', 'debate', 'debate'),
+                ('reply', 'replies', 'judging/judge/0'), ('of other', 'debate', 'other');
+            insert into plays (episode, subject, parent) values
+                ('other', 'motion', null), ('judging', 'read', null), ('aside', null, 'debate'),
+                ('aside of judging', null, 'judging'), ('scoring', null, null),
+                ('scoring that failed', 'reply', null), ('judging of other', 'of other', null);
+            insert into rulings (episode, judge, debate) values
+                ('judging', 'j', 'debate'), ('judging of other', 'j', 'other');
+            insert into scores (scoring, episode, seat, step, name) values
+                ('scoring', 'aside', 's', 0, 'n'), ('judging of other', 'other', 's', 0, 'n');
+            """)
+    assert merge(ours, theirs)[1] == 1
+    with duckdb.connect(ours) as con:
+        plays = con.execute("select episode from plays order by all").fetchall()
+        assert plays == [("debate",), ("judging of other",), ("other",)]
+        assert con.execute("select episode from rulings").fetchall() == [("judging of other",)]
+        assert con.execute("select scoring from scores").fetchall() == [("judging of other",)]
+        assert con.execute("select text from turns").fetchall() == [("here",)]
+
+
 @pytest.mark.parametrize(
     ("error", "said"),
     [
