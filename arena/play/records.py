@@ -11,7 +11,7 @@ import platform
 import socket
 import subprocess
 import traceback
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -140,17 +140,22 @@ def agent_row(agent: Agent) -> dict[str, object]:
 def result_lines(play: Play, result: GradedResult) -> Iterator[bytes]:
     """Return the rows for a protocol's result, none if it returned nothing."""
     if isinstance(result, Verdict):
-        yield line("rulings", {"episode": play.episode, **row_of(result), "repeat": play.repeat})
+        row = writable_row(row_of(result))
+        yield line("rulings", {"episode": play.episode, **row, "repeat": play.repeat})
         return
     for item in result or ():
         if isinstance(item, Score):
             yield line("scores", {"scoring": play.episode, **score_row(item)})
             continue
         answer, grade = item
-        text = None if answer.answer is None else writable(answer.answer)
-        row = row_of(replace(answer, answer=text, correct=grade.correct))
+        row = writable_row(row_of(replace(answer, correct=grade.correct)))
         grading = {"status": grade.status, "canonical": grade.canonical}
         yield line("answers", {"episode": play.episode, **row, **grading})
+
+
+def writable_row(row: Mapping[str, object]) -> dict[str, object]:
+    """Return a row whose texts can be written, since a protocol may return words of models."""
+    return {name: writable(each) if isinstance(each, str) else each for name, each in row.items()}
 
 
 def score_row(score: Score) -> dict[str, object]:

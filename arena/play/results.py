@@ -37,7 +37,7 @@ ANSWER: Fields = {
     "correct": ((bool, NONE), "it is True or False, or None where the arena grades"),
     "confidence": ((Real, NONE), "it is a number in [0, 1], or None"),
     "final": ((bool,), "it is True or False"),
-    "stage": ((int,), "it is a whole number, counted from 0"),
+    "stage": ((int,), "it is a whole number, counted from 0 to 2147483647"),
     "confidence_source": ((str, NONE), 'it is a word such as "stated" or "vote share", or None'),
 }
 VERDICT: Fields = {
@@ -55,7 +55,7 @@ SCORE: Fields = {
     "value": ((Real, NONE), "it is a finite number, higher is surer, or None with a status"),
     "kind": ((str,), 'it is "probability" or "score"'),
     "status": ((str,), 'it is "scored", or the reason why there is no value'),
-    "samples": ((Integral,), "it counts the stored replies that were read, from 1"),
+    "samples": ((Integral,), "it counts the stored replies that were read, from 1 to 2147483647"),
     "details": ((Mapping,), "it is a dictionary of JSON values"),
 }
 MAY_RETURN = "a protocol returns an Answer, a list of Answers, a list of Scores, a Verdict, or None"
@@ -65,6 +65,10 @@ HINTS = {
     "str": "a text is given as Answer(seat.name, text)",
 }
 MOST_NAMES = 8
+# The largest whole number that a column of counts holds.
+LARGEST = 2**31 - 1
+# Letters of the name of a score, which heads columns and rows.
+LONGEST_NAME = 200
 
 
 def check_result(protocol: str, result: object, seats: Collection[str]) -> Checked:
@@ -141,21 +145,26 @@ def check_fields(protocol: str, item: Item, allowed: Fields) -> Item:
 
     Raises ProtocolError for the first field that has another type than it is allowed.
     """
+    place = place_of(protocol, item)
     for name, (types, words) in allowed.items():
         # A private number is stored like any other; private text is no answer.
         value = getattr(item, name)
         value = reveal(value) if name in ("confidence", "value") else value
         # True is an int to Python.
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-            raise ProtocolError(
-                f"{protocol} returned {describe(item)} whose {name} is {describe(value)}; {words}"
-            )
-    # JSON takes no numbers of numpy.
-    if isinstance(item, Score):
-        if type(item.samples) is int and type(item.value) in PLAIN:
-            return item
-        return replace(item, value=plain(item.value), samples=int(item.samples))
-    return replace(item, confidence=plain(item.confidence))
+            raise ProtocolError(f"{place} whose {name} is {describe(value)}; {words}")
+        if name in ("samples", "stage") and abs(int(value)) > LARGEST:
+            raise ProtocolError(f"{place} whose {name} does not fit into 32 bits; {words}")
+    # JSON takes no numbers of numpy, and none of more than 64 bits.
+    try:
+        if isinstance(item, Score):
+            if type(item.samples) is int and type(item.value) in (float, NONE):
+                return item
+            value = None if item.value is None else float(reveal(item.value))
+            return replace(item, value=value, samples=int(item.samples))
+        return replace(item, confidence=plain(item.confidence))
+    except OverflowError as error:
+        raise ProtocolError(f"{place} whose number is too large: {error}") from error
 
 
 def plain(value: Any) -> float | None:
@@ -164,10 +173,19 @@ def plain(value: Any) -> float | None:
     return number if type(number) in PLAIN else float(number)
 
 
+def place_of(protocol: str, item: Answer | Verdict | Score) -> str:
+    """Return the words with which an error about a returned item begins."""
+    if isinstance(item, Score) and isinstance(item.name, str):
+        return f"{protocol} returned a Score {quote(item.name)} of {item.turn!r}"
+    return f"{protocol} returned {describe(item)}"
+
+
 def check_score(protocol: str, score: Score) -> None:
     """Raise ProtocolError for a score whose parts do not fit each other."""
-    place = f"{protocol} returned a Score {quote(score.name)} of {score.turn!r}"
+    place = place_of(protocol, score)
     value = score.value
+    if not score.status.strip():
+        raise ProtocolError(f"{place} with an empty status; {SCORE['status'][1]}")
     if (value is None) is (score.status == SCORED):
         raise ProtocolError(
             f"{place} with the value {value} and the status {quote(score.status)}; a score without"
@@ -179,8 +197,14 @@ def check_score(protocol: str, score: Score) -> None:
         raise ProtocolError(f"{place} of kind {quote(score.kind)}; {SCORE['kind'][1]}")
     if score.kind == "probability" and value is not None and not 0 <= value <= 1:
         raise ProtocolError(f"{place} with the probability {value:.6g}; it lies in [0, 1]")
-    if score.samples < 1 or not score.name.strip():
-        raise ProtocolError(f"{place}: it has a name, and counts at least one stored reply")
+    if score.samples < 1:
+        raise ProtocolError(f"{place}: it counts at least one stored reply, found {score.samples}")
+    name = score.name
+    if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
+        raise ProtocolError(
+            f"{place}: its name has {len(name):,} characters; give one of 1 to {LONGEST_NAME}, all"
+            " printable"
+        )
     try:
         orjson.dumps(score.details)
     except TypeError as error:
@@ -204,9 +228,10 @@ def check_seats(protocol: str, answers: Sequence[Answer], seats: Collection[str]
         if answer.seat not in seats:
             names = sorted(seats)
             more = ", ..." if len(names) > MOST_NAMES else ""
+            there = f"the seats are {', '.join(names[:MOST_NAMES])}{more}"
             raise ProtocolError(
-                f"{protocol} returned an Answer of {quote(answer.seat)}, where nobody sat; the"
-                f" seats are {', '.join(names[:MOST_NAMES])}{more}"
+                f"{protocol} returned an Answer of {quote(answer.seat)}, where nobody sat;"
+                f" {there if names else 'the episode has no seats'}"
             )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from arena import Arena, Arm, Study, run_stages
 from arena.errors import ProtocolError, StudyError
 from arena.play.results import check_result
 from arena.score import Score
-from arena.types import Turn
+from arena.types import Answer, Turn
 from protocols import named
 from protocols.estimators import HOME, estimator
 from protocols.scoring import score
@@ -81,11 +82,28 @@ def test_an_unknown_estimator_is_refused_with_the_nearest_name() -> None:
         (lambda: Score(TURN, "n", 1.5, samples=0), r"at least one stored reply"),
         (lambda: Score(TURN, "n", 1, details={"x": TURN.text}), r"cannot be stored as JSON"),
         (lambda: [Score(TURN, "n", 1.0)] * 2, r"2 scores 'n' of step 0 of s"),
+        (lambda: Score(TURN, "n", 1.0, samples=2**31), r"Score 'n' of .* samples does not fit"),
+        (lambda: Score(TURN, "n", 10**400), r"Score 'n' of .* number is too large"),
+        (lambda: Score(TURN, "n", -(10**400)), r"Score 'n' of .* number is too large"),
+        (lambda: Score(TURN, "n\ud800", 1.0), r"all printable"),
+        (lambda: Score(TURN, "two\nlines", 1.0), r"all printable"),
+        (lambda: Score(TURN, "n" * 201, 1.0), r"has 201 characters; give one of 1 to 200"),
+        (lambda: Score(TURN, " ", 1.0), r"give one of 1 to 200"),
+        (lambda: Score(TURN, "n", None, status=" "), r"Score 'n' of .* an empty status"),
+        (lambda: Answer("s", "4"), r"where nobody sat; the episode has no seats"),
+        (lambda: Answer("s", "4", stage=2**31), r"stage does not fit"),
+        (lambda: Answer("s", "4", confidence=Fraction(10**400)), r"number is too large"),
     ],
 )
 def test_a_score_that_cannot_be_stored_is_refused(change: Callable[[], object], says: str) -> None:
     with pytest.raises(ProtocolError, match=says):
         check_result("p", change(), ())
+
+
+def test_a_whole_number_of_more_than_64_bits_is_stored_as_a_value_like_any_other() -> None:
+    checked = check_result("p", Score(TURN, "n", 2**70), ())
+    assert checked == [Score(TURN, "n", 2.0**70)]
+    assert isinstance(checked[0].value, float)
 
 
 def test_numbers_of_numpy_become_plain_ones() -> None:
