@@ -148,7 +148,7 @@ def check_fields(protocol: str, item: Item, allowed: Fields) -> Item:
     place = place_of(protocol, item)
     for name, (types, words) in allowed.items():
         # A private number is stored like any other; private text is no answer.
-        value = getattr(item, name)
+        value: Any = getattr(item, name)
         value = reveal(value) if name in ("confidence", "value") else value
         # True is an int to Python.
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
