@@ -23,7 +23,7 @@ checked, each with models, questions and prompts of its own:
 
 Comparable: one row of the table here with its own paper, on the same model and questions.  With the
 simulated solver nothing can be compared, since what it knows was planted; `sim/pairs`, which says
-here what replies mean, knows equal answers from others and nothing else.
+there and of the toy's replies what they mean, knows equal answers from others and nothing else.
 """
 
 from __future__ import annotations
@@ -35,9 +35,10 @@ from analysis.reports.report import estimator_report
 from analysis.reports.terminal import print_documents
 from arena import Agent, Arena, Arm, Sampling, Stage, Study, Subject
 from arena.cli.study_program import run_study_program
+from arena.studies.lineups import seats_of
 from arena.studies.questions import questions as read_questions
 from protocols.confidence import confidence_elicitation
-from protocols.estimators import HOME, estimators_for
+from protocols.estimators import HOME, estimator, estimators_for
 from protocols.relative_confidence import relative_confidence_of
 from protocols.scoring import score
 from protocols.self_consistency import self_consistency
@@ -69,17 +70,23 @@ def study(
     temperature: float | None = None,
     max_tokens: int | None = None,
     estimators: list[str] | None = None,
-    entailment: str = "sim/pairs",
-    similarity: str = "sim/pairs",
+    entailment: str | None = None,
+    similarity: str | None = None,
     comparisons: int = 5,
 ) -> list[Study | Stage]:
     """Return the answers, their scoring, and their comparison in pairs of questions.
 
     `questions` is a file or a name of the hub, with the columns `question` and `answer`, or else
     `number` simulated questions, sums for the toy.  `temperature` defaults to 1, to 1.7 for the
-    toy.  Each question is compared with `comparisons` others (0: with none).
+    toy.  Each question is compared with `comparisons` others (0: with none).  `entailment` and
+    `similarity` are models of pairs of texts; without them the estimators that compare replies are
+    left out, but for the simulated solver and the toy, whose replies `sim/pairs` compares.
     """
     toy = model.startswith("toy/")
+    kind = model.partition("/")[0]
+    pairs = {"entailment": entailment, "similarity": similarity}
+    if kind in NOT_ASKED:
+        pairs = {seat: reference or "sim/pairs" for seat, reference in pairs.items()}
     sampling = Sampling(
         temperature=(1.7 if toy else 1.0) if temperature is None else temperature,
         max_tokens=100 if toy and max_tokens is None else max_tokens,
@@ -93,20 +100,24 @@ def study(
         subjects = sums(number) if toy else simulated_questions(number)
     answers = Study(NAME, [answering_arm(solver, samples, toy=toy)], subjects)
     if estimators is None:
-        without = NOT_ASKED.get(model.partition("/")[0], set())
-        allowed = estimators_for(solver.model.capabilities)
-        estimators = [name for name in allowed if HOME[name][1] not in without]
-    scores = score(
-        f"{NAME} scores",
-        answers,
-        estimators,
-        entailment=agent(entailment),
-        similarity=agent(similarity),
-    )
+        missing = {seat for seat, reference in pairs.items() if reference is None}
+        without = NOT_ASKED.get(kind, set())
+        estimators = [
+            name
+            for name in estimators_for(solver.model.capabilities)
+            if HOME[name][1] not in without and not missing & seats_of_estimator(name)
+        ]
+    entails, resembles = (agent(each) if each else None for each in pairs.values())
+    scores = score(f"{NAME} scores", answers, estimators, entailment=entails, similarity=resembles)
     if toy or not comparisons:
         return [answers, scores]
-    pairs = relative_confidence_of(f"{NAME} pairs", answers, comparisons=comparisons)
-    return [answers, scores, pairs]
+    compared = relative_confidence_of(f"{NAME} pairs", answers, comparisons=comparisons)
+    return [answers, scores, compared]
+
+
+def seats_of_estimator(name: str) -> set[str]:
+    """Return the seats of an estimator's function, which say what it needs."""
+    return set(seats_of(estimator(name)).fixed)
 
 
 def answering_arm(solver: Agent, samples: int, *, toy: bool) -> Arm:
