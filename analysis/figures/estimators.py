@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from analysis.figures import queries
@@ -11,9 +12,11 @@ from analysis.figures.charts.style import NAME_LETTERS, Row, cut_middle
 from analysis.figures.figure import Figure, Source
 from analysis.reports.estimators import LENGTH, EstimatorTable, estimator_tables
 from analysis.reports.plain_json import json_object
+from analysis.reports.tables.estimators import SIMULATED_ROWS
 from arena.text import pluralize
 
 TITLE = "Estimators of confidence: quality and cost"
+CROSSED = "Crosses: SIMULATED models were asked; no findings"
 
 
 def quality_and_cost(source: Source, path: Path) -> Figure:
@@ -38,12 +41,16 @@ def quality_and_cost(source: Source, path: Path) -> Figure:
         (each for each in tables if (each.arm, each.part) in kept), key=lambda each: each.replies
     )
     drawn, unit = with_cost([row for row in rows_of(shown) if row_known(row)])
+    source = replace(source, simulated=source.simulated or shown.simulated)
+    planted = [] if source.simulated else [row["name"] for row in drawn if row["simulated"]]
     counted = (
         f"{pluralize(shown.replies, 'reply', 'replies')} to"
         f" {pluralize(shown.questions, 'question')}"
     )
     which = f"{shown.arm}, {shown.part}"
     words = source.chart_title(TITLE, f"{counted}; {cut_middle(which, NAME_LETTERS)}")
+    if planted:
+        words = replace(words, notes=(*words.notes, CROSSED))
     caption = source.caption(
         "AUROC over pairs of replies to different questions, against what an estimator takes a"
         f" question alone, beside the reply itself: {unit}. Bars are 95% intervals of other"
@@ -51,13 +58,15 @@ def quality_and_cost(source: Source, path: Path) -> Figure:
         " less. Dashed: chance.",
         f"Drawn: {which}, the group with most replies of {len(tables)}." if tables[1:] else "",
         withheld,
+        f"Crosses: {SIMULATED_ROWS}: {', '.join(planted)}." if planted else "",
     )
     sql = queries.ESTIMATORS.format(
         conditions=" and ".join(
             queries.equal_to({"e.study": source.study, "e.arm": source.where.arm})
         )
     )
-    chart = cost_chart(drawn, words, x_title=f"{unit} a question")
+    crossed = [row | {"crossed": row["name"] in planted} for row in drawn]
+    chart = cost_chart(crossed, words, x_title=f"{unit} a question")
     return Figure("estimators", TITLE, caption, tuple(rows), sql, chart, left)
 
 
@@ -69,6 +78,7 @@ def rows_of(table: EstimatorTable) -> list[Row]:
                 "arm": table.arm,
                 "part": table.part,
                 "name": row.name,
+                "simulated": table.simulated or row.simulated,
                 "n": row.quality.n,
                 "questions": table.questions,
                 "auroc": row.quality.over.mean,

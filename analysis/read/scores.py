@@ -10,7 +10,7 @@ of the other judges' votes.  Ties and what cannot be told are neither right nor 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ NOT_SCORED = "not scored"
 ANSWERS, SPEECHES, READINGS = "answers", "speeches", "readings"
 VIEWS = (
     *("episodes", "latest_scores", "latest_turns", "latest_answers", "latest_rulings"),
-    *("votes", "outcomes", "labels", "contestants", "call_ends", "calls"),
+    *("studies", "seats", "votes", "outcomes", "labels", "contestants", "call_ends", "calls"),
 )
 # The answer of a seat is its last, as scoring has it; a tie of labels or votes names nobody.
 REPLIES = """
@@ -150,6 +150,28 @@ PASSES = f"""
     from passes p left join own o on o.episode = p.scoring group by all
 """
 SIMULATED = "select study, coalesce(simulated, false) from studies"
+# Speeches and readings are right by votes: where simulated judges cast some, so is that.
+SIMULATED_JUDGES = """
+    select distinct p.part
+    from reply_rows p
+    join latest_rulings r on r.debate = if(p.kind = 'readings', p.question, p.episode)
+    join episodes e on e.episode = r.episode join studies s on s.study = e.study
+    where p.kind <> 'answers' and s.simulated
+"""
+# The record says of runs whether a simulated model sat in them.  By its name a model is simulated;
+# in a simulated study where no name tells, each that sits in no other study is taken for one.
+SIMULATED_SOURCES = r"""
+    with seated as (
+        select distinct e.study, e.arm, t.model, regexp_matches(t.model, '^(sim|scripted)/') as told
+        from episodes e join seats t using (episode)),
+    real as (
+        select distinct model from seated join studies using (study)
+        where not coalesce(simulated, false))
+    select distinct t.study, t.arm
+    from seated t join studies s using (study)
+    where s.simulated and (t.told or t.model not in (select model from real)
+        and not exists (from seated o where o.study = t.study and o.told))
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +193,8 @@ class EstimatorScores:
     `values` (N,) are nan where missing, for reasons that `missing` counts.  `kind` is "probability"
     or "score"; `samples` the most stored replies that one number was made of.  `source` names the
     study and arm that computed it: estimators of one source were computed in one pass, which cost
-    `spent`.  `features` (N, K) are for estimators that are learned, None: it has none.
+    `spent`; `simulated` says whether a simulated model was asked in it.  `features` (N, K) are for
+    estimators that are learned, None: it has none.
     """
 
     name: str
@@ -182,6 +205,7 @@ class EstimatorScores:
     source: tuple[str, str]
     spent: Spent
     features: Array | None = None
+    simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +217,8 @@ class ScoredGroup:
     in the order in which they were asked for.  `correct` is 1 or 0, nan where it cannot be told.
     `length` counts characters; `vote` is a code of the answer's value, -1 without one.  `own` is
     what the replies themselves took: an array (N, 3) of calls, dollars, seconds, nan where unknown.
-    `subjects` (questions,) are the ids of the questions.
+    `subjects` (questions,) are the ids of the questions.  `simulated` says whether simulated models
+    spoke, or judged what is right; an estimator says for itself whether it asked one.
     """
 
     study: str
@@ -242,13 +267,16 @@ def read_scores(
             fetch_columns(con, FEATURES),
             {row[:3]: row[3:] for row in con.execute(PASSES).fetchall()},
             relative_estimators(con),
+            frozenset(con.execute(SIMULATED_SOURCES).fetchall()),
         )
+        by_simulated = {part for (part,) in con.execute(SIMULATED_JUDGES).fetchall()}
     groups = []
     for part, own_study, kind, arm, who, phase in heads:
         mine = record.replies["part"] == part
         columns = {name: column[mine] for name, column in record.replies.items()}
         name = (phase if kind == SPEECHES else who) or "unknown"
-        group = group_of(columns, own_study, kind, arm, name, simulated.get(own_study, False))
+        made_up = simulated.get(own_study, False) or part in by_simulated
+        group = group_of(columns, own_study, kind, arm, name, made_up)
         first = int(np.flatnonzero(mine)[0])
         estimators = tuple(estimators_of(record, part, first, group))
         groups.append(replace(group, estimators=estimators))
@@ -265,6 +293,7 @@ class Record:
     features: Columns
     passes: Mapping[tuple[object, ...], Sequence[float | None]]
     ranks: Mapping[int, Mapping[str, Array]]
+    simulated: Set[tuple[str, str]]
 
 
 def estimators_of(
@@ -298,6 +327,7 @@ def estimators_of(
             (study, arm),
             per_question(record.passes[part, study, arm], group.questions),
             features,
+            (study, arm) in record.simulated,
         )
         yield found
         for ranked, ranks in record.ranks.get(source, {}).items():

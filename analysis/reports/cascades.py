@@ -16,7 +16,12 @@ import numpy as np
 from analysis.read.scores import ANSWERS, ScoredGroup, read_scores
 from analysis.read.selection import ALL, Selection
 from analysis.reports.blocks import Document, document, sentences_block, table
-from analysis.reports.tables.estimators import SIMULATED_NOTICE, dollars
+from analysis.reports.tables.estimators import (
+    SIMULATED,
+    SIMULATED_NOTICE,
+    SIMULATED_ROWS,
+    dollars,
+)
 from analysis.reports.tables.formatting import decimal, number_interval, percent
 from analysis.statistics.cascades import (
     CascadeArea,
@@ -38,9 +43,13 @@ LEARNED_RULE = "learned rule"
 
 @dataclass(frozen=True, slots=True)
 class CascadeRow:
-    """One way to defer, on `n` questions: its area, its curve, and a threshold of other ones."""
+    """One way to defer, on `n` questions: its area, its curve, and a threshold of other ones.
+
+    `simulated`: a simulated model was asked for its values, whoever answered.
+    """
 
     name: str
+    simulated: bool
     n: int
     area: CascadeArea
     deferred: Deferred
@@ -101,8 +110,8 @@ def cascade(small: ScoredGroup, large: ScoredGroup) -> Cascade:
     right, better = small.correct[mine], large.correct[other]
     cheap, dear = small.own[mine, 1], large.own[other, 1]
     rows = [
-        row_of(name, values, right, better, cheap, dear)
-        for name, values in deferral_values(small, mine, right, better)
+        row_of(name, planted, values, right, better, cheap, dear)
+        for name, planted, values in deferral_values(small, mine, right, better)
         if not np.isnan(values).all()
     ]
     return Cascade(
@@ -129,17 +138,23 @@ def first_replies(group: ScoredGroup) -> Mapping[str, int]:
 
 def deferral_values(
     small: ScoredGroup, mine: Codes, right: Array, better: Array
-) -> Iterator[tuple[str, Array]]:
-    """Yield the name and the values (Q,) of each way to defer, higher is surer."""
+) -> Iterator[tuple[str, bool, Array]]:
+    """Yield the name of each way to defer, whether it is simulated, and its values (Q,)."""
     for each in small.estimators:
-        yield each.name, each.values[mine]
+        yield each.name, each.simulated, each.values[mine]
         if each.features is not None:
             rule = learned_rule(each.features[mine], right, better, np.arange(mine.size))
-            yield f"{each.name}, {LEARNED_RULE}", rule
+            yield f"{each.name}, {LEARNED_RULE}", each.simulated, rule
 
 
 def row_of(
-    name: str, values: Array, right: Array, better: Array, cheap: Array, dear: Array
+    name: str,
+    simulated: bool,
+    values: Array,
+    right: Array,
+    better: Array,
+    cheap: Array,
+    dear: Array,
 ) -> CascadeRow:
     """Return one way to defer, on the questions that it has a value for."""
     there = ~np.isnan(values)
@@ -147,6 +162,7 @@ def row_of(
     costs = {"small_dollars": cheap[there], "large_dollars": dear[there]}
     return CascadeRow(
         name,
+        simulated,
         int(there.sum()),
         cascade_area(value, small, large, large_dollars=dear[there]),
         defer_share(value, small, large, np.arange(value.size), SHARE),
@@ -171,9 +187,10 @@ def cascade_document(found: Cascade) -> Document:
         f" Deferring {percent(SHARE, 0)}%: by thresholds made on other questions. Intervals 95%, of"
         " further questions to the same models.",
     )
+    planted = [row.name for row in found.rows if row.simulated and not found.simulated]
     rows = [
         (
-            row.name,
+            f"{row.name} {SIMULATED}" if row.name in planted else row.name,
             row.n,
             decimal(row.area.area.mean, 3),
             f"{decimal(row.area.gain.mean, 2)} ({number_interval(row.area.gain)})",
@@ -189,6 +206,7 @@ def cascade_document(found: Cascade) -> Document:
     headings = ("defer by", "n", "area", "gain", "area over dollars", "right, deferred %")
     blocks = [head, table("Cascades", headings, [*rows, *lines])]
     warnings = [SIMULATED_NOTICE] if found.simulated else []
+    warnings += [f"{SIMULATED_ROWS}: {', '.join(planted)}"] if planted else []
     return document(f"{found.study}: from {found.small} to {found.large}", warnings, blocks)
 
 

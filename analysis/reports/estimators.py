@@ -75,6 +75,7 @@ class VoteRow:
 class EstimatorRow:
     """One estimator: its quality, calibration, use and cost.
 
+    `simulated`: a simulated model was asked for its values, whoever answered.
     `states_probability`: its values state how probable it is that the reply is right.
     `calibration` is of these alone, `recalibrated` of all, by method.  `missing` counts reasons.
     `alone` is what it takes a question beside the reply itself, other samples that it reads
@@ -83,6 +84,7 @@ class EstimatorRow:
     """
 
     name: str
+    simulated: bool
     states_probability: bool
     samples: int
     computed_by: tuple[str, str] | None
@@ -192,6 +194,7 @@ def learned(group: ScoredGroup, known: Mask) -> Iterator[EstimatorScores]:
             each.samples,
             each.source,
             each.spent,
+            simulated=each.simulated,
         )
 
 
@@ -218,6 +221,7 @@ def row_of(
     }
     return EstimatorRow(
         scores.name,
+        scores.simulated,
         states,
         scores.samples,
         scores.source if scores.source[0] else None,

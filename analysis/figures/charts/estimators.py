@@ -27,7 +27,8 @@ def cost_chart(rows: Sequence[Row], words: ChartTitle, *, x_title: str) -> Chart
     """Return AUROC with its interval against cost; a dashed line at chance.
 
     `rows`: name, cost, auroc, ci_low, ci_high (None: no interval), front (whether none is as good
-    for less).  Those on the front are joined by a line, and numbered as in the list below.
+    for less), crossed (whether the point is a cross).  Those on the front are joined by a line, and
+    numbered as in the list below.
     """
     front = sorted((row for row in rows if row["front"]), key=lambda row: row["cost"])
     ends = [
@@ -54,7 +55,8 @@ def cost_chart(rows: Sequence[Row], words: ChartTitle, *, x_title: str) -> Chart
     others = [row for row in rows if not row["front"]]
     numbered = [row | {"label": str(place + 1)} for place, row in enumerate(front)]
     steps = {"type": "line", "interpolate": "step-after", "color": BLUE, "strokeWidth": 1.4}
-    point = {"type": "point", "filled": True, "size": 40, "opacity": 1}
+    dot = {"type": "point", "filled": True, "size": 40, "opacity": 1}
+    cross = {"type": "point", "shape": "cross", "filled": False, "size": 40, "opacity": 1}
     text = {"type": "text", "dx": 7, "dy": -7, "fontSize": 9, "color": INK}
     layers = [
         layer(chance, {"type": "line", **DASHED}, {"x": x, "y": y}),
@@ -63,9 +65,13 @@ def cost_chart(rows: Sequence[Row], words: ChartTitle, *, x_title: str) -> Chart
             {"type": "rule", "color": QUIET, "strokeWidth": 0.8, "opacity": 0.5},
             {"x": x, "y": low, "y2": {"field": "ci_high"}},
         ),
-        layer(others, {**point, "color": QUIET}, {"x": x, "y": y}),
         layer(front, steps, {"x": x, "y": y}),
-        layer(front, {**point, "color": BLUE}, {"x": x, "y": y}),
+        *(
+            layer(some, {**mark, "color": color}, {"x": x, "y": y})
+            for mark, crossed in ((dot, False), (cross, True))
+            for every, color in ((others, QUIET), (front, BLUE))
+            if (some := [row for row in every if row["crossed"] == crossed])
+        ),
         layer(numbered, text, {"x": x, "y": y, "text": nominal("label")}),
     ]
     above = {"layer": layers, "width": 279, "height": HEIGHT}
@@ -75,7 +81,11 @@ def cost_chart(rows: Sequence[Row], words: ChartTitle, *, x_title: str) -> Chart
 def names_of(numbered: Sequence[Row]) -> Chart:
     """Return the names of the estimators on the front, by number."""
     shown = [
-        {"line": place, "at": 0, "words": f"{row['label']}  {row['name']}"}
+        {
+            "line": place,
+            "at": 0,
+            "words": f"{row['label']}  {row['name']}{' SIMULATED' * row['crossed']}",
+        }
         for place, row in enumerate(numbered[:MOST_NAMES])
     ]
     if len(numbered) > MOST_NAMES:

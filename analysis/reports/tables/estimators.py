@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from analysis.read.scores import ANSWERS, READINGS, Spent
 from analysis.reports.blocks import Block, Document, document, sentences_block, table
@@ -20,6 +21,11 @@ from arena.text import pluralize
 SIMULATED_NOTICE = (
     "SIMULATED models spoke here: these numbers are no findings about language models"
 )
+SIMULATED_ROWS = (
+    "SIMULATED models were asked for the numbers of these rows, which are no findings about"
+    " language models"
+)
+SIMULATED = "SIMULATED"
 FEW_QUESTIONS = 20
 BEST = "*"
 
@@ -27,7 +33,27 @@ BEST = "*"
 def estimators_document(found: EstimatorTable) -> Document:
     """Return the table of one group of replies."""
     warnings = [SIMULATED_NOTICE] if found.simulated else []
-    return document(heading(found), warnings, blocks(found), found.rules)
+    planted = [row.name for row in found.estimators if row.simulated]
+    if planted and not found.simulated:
+        warnings = [f"{SIMULATED_ROWS}: {', '.join(planted)}"]
+    return document(heading(found), warnings, blocks(marked(found)), found.rules)
+
+
+def marked(found: EstimatorTable) -> EstimatorTable:
+    """Return the table with a word behind each name whose numbers simulated models made.
+
+    Where they spoke themselves all numbers are such, and no row is marked.
+    """
+    if found.simulated:
+        return found
+    names = {row.name: f"{row.name} {SIMULATED}" for row in found.estimators if row.simulated}
+    return replace(
+        found,
+        winner=tuple(names.get(name, name) for name in found.winner),
+        estimators=tuple(
+            replace(row, name=names.get(row.name, row.name)) for row in found.estimators
+        ),
+    )
 
 
 def heading(found: EstimatorTable) -> str:

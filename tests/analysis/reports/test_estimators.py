@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from analysis.reports.estimators import EstimatorTable, estimator_table
 from analysis.reports.plain_json import json_object
 from analysis.reports.tables.estimators import estimators_document
 from analysis.statistics.clustered import Array
-from arena import Arena, Arm, Sampling, Study
+from arena import Agent, Arena, Arm, Sampling, Study, run_stages
 from arena.cli.main import main
 from arena.errors import StudyError
 from arena.web.pages.estimators import estimators
@@ -30,6 +30,7 @@ from protocols.scoring import score
 from protocols.self_consistency import self_consistency
 
 QUESTIONS, REPLIES = 60, 3
+SOME = simulated_questions(12)
 
 
 def scores(
@@ -40,13 +41,14 @@ def scores(
     samples: int = 1,
     source: str = "",
     features: Array | None = None,
+    simulated: bool = False,
 ) -> EstimatorScores:
     """An estimator of the group, in a pass that took two calls a question."""
     missing = int(np.isnan(values).sum())
     reasons = {"why": missing} if missing else {}
     spent = Spent(2.0, 0.5, 3.0)
     return EstimatorScores(
-        name, kind, values, reasons, samples, ("s", source or name), spent, features
+        name, kind, values, reasons, samples, ("s", source or name), spent, features, simulated
     )
 
 
@@ -79,6 +81,7 @@ def found() -> EstimatorTable:
                 samples=REPLIES,
                 source="pass",
                 features=features,
+                simulated=True,
             ),
         ),
     )
@@ -138,6 +141,21 @@ def test_the_document_and_the_json_say_the_same(found: EstimatorTable) -> None:
     assert plain["rules"]["winner"]
 
 
+def test_rows_for_which_simulated_models_were_asked_are_marked(found: EstimatorTable) -> None:
+    # Where simulated models answered, the whole table is marked and no row.
+    assert len(estimators_document(found).warnings) == 1
+    real = replace(found, simulated=False, winner=("probe, learned", "sees"))
+    document = estimators_document(real)
+    assert document.warnings[0].startswith("SIMULATED")
+    assert document.warnings[0].endswith(": probe, learned")
+    assert "probe, learned SIMULATED = sees (" in str(document.blocks)
+    names = {str(row[0]).removesuffix(" *") for block in document.blocks for row in block.rows}
+    assert "probe, learned SIMULATED" in names
+    assert {"probe, learned", "sees SIMULATED"}.isdisjoint(names)
+    told = {row["name"]: row["simulated"] for row in json_object(real)["estimators"]}
+    assert [name for name, simulated in told.items() if simulated] == ["probe, learned"]
+
+
 def test_the_front_has_those_that_none_beats_for_less() -> None:
     rows = [
         {"auroc": 0.6, "dollars": 0.0, "calls": 0},
@@ -159,7 +177,7 @@ def test_a_cascade_takes_first_replies_to_common_questions() -> None:
         return ScoredGroup(
             *("s", "answers", "arm", part, False, question, np.array(right), values),
             *(np.zeros(len(right), dtype=np.int64), np.ones((len(right), 3)), subjects),
-            (scores("sure", values),),
+            (scores("sure", values, simulated=True),),
         )
 
     small = group("small", ("a", "b", "c"), [0, 1, 1, 1, 0, 1])
@@ -172,6 +190,8 @@ def test_a_cascade_takes_first_replies_to_common_questions() -> None:
     assert row.curve.dollars.tolist() == [1.0, 1.5, 2.0]
     titles = [block.title for block in cascade_document(found).blocks]
     assert "Cascades" in titles
+    assert "sure SIMULATED" in str(cascade_document(found).blocks)
+    assert cascade_document(found).warnings[0].endswith(": sure")
     with pytest.raises(StudyError, match="found 0; there are: arm: small"):
         one_of([small], "huge", "s")
 
@@ -182,7 +202,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("scored") / "scored.duckdb"
     solver = agent("sim/solver", sampling=Sampling(logprobs=5))
     arm = Arm("votes", self_consistency, [{"solver": solver}], {"paths": 3})
-    study = Study("lab", [arm], simulated_questions(12))
+    study = Study("lab", [arm], SOME)
     estimators = ["length", "logprob_mean", "stated_confidence", "semantic_entropy"]
     scoring = score("scores", study, estimators, entailment=agent("sim/pairs"))
 
@@ -193,6 +213,30 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     asyncio.run(play())
     return path
+
+
+@pytest.mark.slow
+def test_numbers_of_simulated_models_are_told_from_those_of_the_model_that_answered(
+    tmp_path: Path,
+) -> None:
+    simulated = agent("sim/solver", sampling=Sampling(logprobs=5))
+    model = replace(simulated.model, name="http/solver", simulated=False)  # type: ignore[type-var]
+    real = Agent("solver", model, sampling=simulated.sampling)
+    study = Study("lab", [Arm("votes", self_consistency, [{"solver": real}], {"paths": 3})], SOME)
+    wanted = ["length", "semantic_entropy", "p_true_empirical"]
+    arena = Arena(tmp_path / "mixed.duckdb")
+    run_stages(arena, [study, score("scores", study, wanted, entailment=agent("sim/pairs"))])
+    [table] = arena.estimators("lab")
+    assert not table.simulated
+    told = {row.name: row.simulated for row in table.estimators}
+    assert told["semantic_entropy"]
+    assert not told["length"]
+    assert not told["p_true_empirical"]
+    drawn = figure(arena.path, "lab", "estimators")
+    assert "SIMULATED" in drawn.caption
+    assert "SIMULATED" in drawn.svg()
+    site = Site(arena.path, private=True)
+    assert "semantic_entropy SIMULATED" in render(site, estimators(site, "lab", {}))
 
 
 @pytest.mark.slow
