@@ -106,9 +106,17 @@ TELLING = frozenset(r"#%&@/\*-–—‐‑‒―")
 ARTICLE = re.compile(r"\A(?:the|an|a) (?=\S)")
 
 
+SIGNS_OF_ITEMS = "-+−–—*•"
+# A line of a list: a bullet if there is one, and a number with a word at most after it.
+ITEM = re.compile(
+    r"(?:[-+−–—*•]\s+)?(?P<item>[-+−]?\$*(?:\\[dt]?frac\{[0-9]+\}\{[0-9]+\}|\.?[0-9][0-9.,/]*)"
+    r"(?:\s?(?:%|[^\W\d_]+))?\$*)[.,;]?"
+)
+
+
 def unwrap(answer: str) -> str:
     """Return a text without invisible characters and without wrappers around the whole of it."""
-    text = visible(answer)
+    text = visible(list_of_lines(answer))
     if "<" in text or "&" in text:
         text = TAG.sub("", RAISED_TAG.sub(_raised_tag, text))
         for entity, sign in ENTITIES.items():
@@ -120,6 +128,19 @@ def unwrap(answer: str) -> str:
             break
         text = inner
     return text
+
+
+def list_of_lines(answer: str) -> str:
+    """Return lines that hold a number each as one list with commas, any other text as it is.
+
+    Of `9`, `- 10` and `- 11` the dashes are those of a list, and no subtraction; lines without any
+    sign before them stay side by side.
+    """
+    lines = [line.strip() for line in answer.splitlines() if line.strip()]
+    items = [ITEM.fullmatch(line) for line in lines]
+    if not any(line[0] in SIGNS_OF_ITEMS for line in lines[1:]):
+        return answer
+    return ", ".join(item["item"] for item in items if item) if all(items) else answer
 
 
 def visible(text: str) -> str:

@@ -208,3 +208,22 @@ def test_a_truth_is_one_answer_in_any_case_and_tag(
 def test_simulated_answers_are_their_own_values() -> None:
     for subject in simulated_questions(30):
         assert grade(subject, subject.gold).correct is True
+
+
+@pytest.mark.parametrize(
+    ("lines", "value"),
+    [
+        ("9\n- 10\n- 11\n- 12", "9, 10, 11, 12"),
+        ("- 10\r\n- 11", "10, 11"),
+        ("* 3 m\n\n* 4 m", "3, 4"),
+        ("$9$\u2028+ $10$", "9, 10"),
+        ("1\n-1", "1, -1"),
+        # Not each line is a number, or none but the first could be an item.
+        ("x^2\n- 3x\n+ 2", "x^2 - 3x + 2"),
+        ("1\n+ 2\n= 3", "3"),
+        ("9 -\n10", "-1"),
+        ("- 5", "-5"),
+    ],
+)
+def test_numbers_on_lines_of_their_own_are_a_list_and_no_sum(lines: str, value: str) -> None:
+    assert canonical(lines) == canonical(value)
