@@ -148,12 +148,12 @@ def check_fields(protocol: str, item: Item, allowed: Fields) -> Item:
     place = place_of(protocol, item)
     for name, (types, words) in allowed.items():
         # A private number is stored like any other; private text is no answer.
-        value: Any = getattr(item, name)
+        value = getattr(item, name)
         value = reveal(value) if name in ("confidence", "value") else value
         # True is an int to Python.
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
             raise ProtocolError(f"{place} whose {name} is {describe(value)}; {words}")
-        if name in ("samples", "stage") and abs(int(value)) > LARGEST:
+        if name in ("samples", "stage") and abs(int(getattr(item, name))) > LARGEST:
             raise ProtocolError(f"{place} whose {name} does not fit into 32 bits; {words}")
     # JSON takes no numbers of numpy, and none of more than 64 bits.
     try:
