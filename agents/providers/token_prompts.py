@@ -18,6 +18,8 @@ from arena.types import GeneratedSpan, Request
 # Text of tokens, and tokens of text.
 Decode = Callable[[Sequence[int]], Awaitable[str]]
 Encode = Callable[[str], Awaitable[list[int]]]
+# What a part of a character is decoded to.
+REPLACEMENT = "\ufffd"
 # Settings of a chat that belong to its template, which is applied before.
 OF_TEMPLATE = ("chat_template_kwargs", "reasoning_effort", "include_reasoning")
 
@@ -57,16 +59,21 @@ async def matching_tokens(
     for count in (len(ids) - 1, len(ids)):
         if count > 0 and await decode(ids[:count]) == text:
             return ids[:count], len(text)
-    least, most, length = 0, len(ids), 0
-    # The text of more tokens is longer, so that it is found by halves.
+    least, most = 0, len(ids)
+    # The text of more tokens is longer, so that it is found by halves.  A character that is cut in
+    # two ends it with marks of replacement, which the whole character takes away again.
     while least < most:
         count = (least + most + 1) // 2
         words = await decode(ids[:count])
-        if text.startswith(words):
-            least, length = count, len(words)
+        if text.startswith(words.rstrip(REPLACEMENT)):
+            least = count
         else:
             most = count - 1
-    return ids[:least], length
+    for count in range(least, 0, -1):
+        words = await decode(ids[:count])
+        if text.startswith(words):
+            return ids[:count], len(words)
+    return ids[:0], 0
 
 
 def completion_settings(settings: Mapping[str, object]) -> dict[str, object]:
