@@ -42,7 +42,6 @@ HOME: dict[str, tuple[str, str]] = {
     "logprob_lowest_tenth": TOKENS,
     "entropy_mean": TOKENS,
     "self_certainty": TOKENS,
-    "self_certainty_shifted": TOKENS,
     **{f"chow_quantile_{percent}": TOKENS for percent in (0, 10, 25, 50, 75, 90)},
     "token_quantiles": TOKENS,
     "answer_probability": TOKENS,

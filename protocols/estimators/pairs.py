@@ -15,7 +15,7 @@ import asyncio
 import math
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import orjson
 
@@ -38,6 +38,8 @@ LANES = 8
 PHASE = "pairs"
 # The measure of a reply that counts pairs with a text too long for the model.
 CUT = "pairs_truncated"
+# How far numbers of half precision may be from probabilities that sum to 1.
+ROUNDING = 0.01
 WITH_QUESTION = "\nBoth are answers to this question:\n{question}\n"
 TEXTS = (
     "Below stand two texts. Their headings carry the code {code}, which their authors did not know:"
@@ -231,12 +233,18 @@ def share_of(value: object) -> float | None:
     return min(1.0, max(0.0, float(value))) if math.isfinite(value) else None
 
 
-def relation_of(values: object) -> Relation | None:
-    """Return three probabilities, divided by their sum; None unless they are such."""
+def relation_of(values: Any) -> Relation | None:
+    """Return three probabilities, divided by their sum; None unless they are such.
+
+    Logits, which no division makes probabilities, are none.
+    """
     shares = [share_of(value) for value in values] if isinstance(values, list) else []
     known = [share for share in shares if share is not None]
     total = sum(known)
-    if len(known) != len(LABELS) or len(shares) != len(LABELS) or total <= 0:
+    if len(known) != len(LABELS) or len(shares) != len(LABELS) or abs(total - 1) > ROUNDING:
+        return None
+    # share_of() has cut what lies outside of [0, 1], which is more than rounding in logits.
+    if any(abs(value - share) > ROUNDING for value, share in zip(values, known, strict=True)):
         return None
     return (known[0] / total, known[1] / total, known[2] / total)
 

@@ -20,7 +20,9 @@ it.  Different: entropies and counts are negated, so that higher is surer; missi
 missing, where Farquhar et al.'s code takes them for neutral; a letter is compared by its option's
 words.  Ours: t = 0.3 of the heat kernel as in lm-polygraph (0.4 is the default of the authors'
 code, 1 of its kappa and nu), and affinities without the authors' softmax temperature, since a model
-of pairs gives probabilities.  Left out: clustering by k-means, and kernels of both kinds combined.
+of pairs gives probabilities; and `semantic_density`, for replies without likelihoods, where each
+different text counts once: of 57, 57, 57 and 58 it gives 1/2 to all.  Left out: clustering by
+k-means, and kernels of both kinds combined.
 """
 
 from __future__ import annotations
@@ -176,7 +178,7 @@ def graph_values(relations: Array, affinity: graphs.Affinity) -> Iterator[Values
 def density_values(
     relations: Array, texts: Sequence[str], likelihood: tuple[Array, Array] | str
 ) -> Iterator[Values]:
-    """Yield semantic densities: every text alike, and by its probability a token."""
+    """Yield semantic densities: each different text once (ours), and by its probability a token."""
     yield "semantic_density", graphs.densities(relations, texts).tolist()
     name = "semantic_density_likelihood"
     if isinstance(likelihood, str):

@@ -5,7 +5,6 @@
     entropy_mean                   of the whole distribution, a token, negated
     logprob_lowest_tenth           mean log probability of the tenth of tokens that is least likely
     self_certainty                 KL(U || p) a token, arXiv 2502.18581, eq. 7
-    self_certainty_shifted         the same with the shift by one token of the released script
     chow_quantile_A                the A-percent quantile of the log probabilities, arXiv 2404.10136
     token_quantiles                their median, with all quantiles as features for a learned rule
     answer_probability             probability of the tokens that hold the answer
@@ -14,7 +13,8 @@
 
 All in nats.  A local model measures before temperature and filters; a server may apply these first,
 so that `details` say which of the two a number is.  Self-certainty and entropy need the whole
-distribution, and are never made up from the k likeliest tokens.
+distribution, and are never made up from the k likeliest tokens.  The shift by one token of the
+script released with self-certainty is measured by reading alone: `read_self_certainty_shifted`.
 """
 
 from __future__ import annotations
@@ -91,7 +91,6 @@ def numbers_of(reply: StoredReply) -> dict[str, Number]:
         ),
         "entropy_mean": changed(measured(measures, "entropy_mean"), lambda value: -value),
         "self_certainty": measured(measures, "self_certainty_mean"),
-        "self_certainty_shifted": measured(measures, "self_certainty_shifted_mean"),
         **quantiles(logprobs),
         "answer_probability": answer_probability(reply),
         "served_top_k_certainty": top_k_certainty(measures),

@@ -35,7 +35,6 @@ MEASURED = {
     "logprob_lowest_tenth": -1.0,
     "entropy_mean": 0.7,
     "self_certainty_mean": 12.0,
-    "self_certainty_shifted_mean": 11.0,
 }
 
 
@@ -53,7 +52,7 @@ def test_what_an_engine_measured_comes_before_what_was_served() -> None:
     found = numbers.numbers_of(reply("4.0", logprobs=LOGPROBS, measures=MEASURED))
     values = {name: found[name].value for name in ("logprob_sum", "logprob_mean", "entropy_mean")}
     assert values == {"logprob_sum": -2.0, "logprob_mean": -0.5, "entropy_mean": -0.7}
-    assert (found["self_certainty"].value, found["self_certainty_shifted"].value) == (12, 11)
+    assert found["self_certainty"].value == 12
     assert found["perplexity"].value == pytest.approx(-math.exp(0.5))
     sources = {name: (found[name].details or {})["from"] for name in ("logprob_sum", "perplexity")}
     assert set(sources.values()) == {numbers.MEASURED}
