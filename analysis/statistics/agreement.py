@@ -15,6 +15,7 @@ from math import nan
 
 import numpy as np
 
+from analysis.statistics.bootstrap import mostly_defined
 from analysis.statistics.clustered import Array, Codes, divide
 
 VALUES = (0.0, 0.5, 1.0)
@@ -86,7 +87,7 @@ def krippendorff_alpha(counts: Array, weight: Array | None = None) -> Array:
 def alpha_interval(counts: Array, *, resamples: int = 2000, seed: int = 0) -> tuple[float, float]:
     """Return (low, high), the 95% percentile interval of alpha when units are resampled.
 
-    `counts` is (units, values).  nan if alpha is.
+    `counts` is (units, values).  nan if alpha is, or is in too many resamples (`mostly_defined`).
     """
     if np.isnan(krippendorff_alpha(counts)):
         return nan, nan
@@ -98,5 +99,8 @@ def alpha_interval(counts: Array, *, resamples: int = 2000, seed: int = 0) -> tu
         .multinomial(len(counts), often / len(counts), size=resamples)
         .astype(float)
     )
-    low, high = np.nanquantile(krippendorff_alpha(kinds, draws), (0.025, 0.975))
+    found = krippendorff_alpha(kinds, draws)
+    if not mostly_defined(found[:, None])[0]:
+        return nan, nan
+    low, high = np.nanquantile(found, (0.025, 0.975))
     return float(low), float(high)

@@ -15,7 +15,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from analysis.statistics.bootstrap import Interval, ratio_draws
+from analysis.statistics.bootstrap import Interval, mostly_defined, ratio_draws
 from analysis.statistics.clustered import NO_SPREAD, Array, divide
 
 NORMAL = NormalDist()
@@ -42,12 +42,14 @@ def bca_limits(
     """Return (low, high) of an estimate from its resamples and its jackknife values.
 
     `draws` (B,) are the estimates of resamples of clusters, `without` (clusters,) those without
-    each cluster; nan is left out.  nan without resamples, without spread, or where all resamples
-    lie on one side of the estimate.
+    each cluster; nan is left out.  nan without resamples, where too many of them are nan
+    (`mostly_defined`), without spread, or where all resamples lie on one side of the estimate.
     """
+    if not draws.size or not mostly_defined(draws[:, None])[0]:
+        return np.nan, np.nan
     found = draws[~np.isnan(draws)]
     left = without[~np.isnan(without)]
-    if not found.size or np.ptp(found) <= NO_SPREAD or np.ptp(left) <= NO_SPREAD:
+    if np.ptp(found) <= NO_SPREAD or np.ptp(left) <= NO_SPREAD:
         return np.nan, np.nan
     # Draws that equal the estimate count half below it, as estimates of few clusters often do.
     below = float((found < estimate).mean() + (found == estimate).mean() / 2)

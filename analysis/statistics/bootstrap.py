@@ -15,12 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.statistics.clustered import NO_SPREAD, Array, Codes, divide
+from analysis.statistics.clustered import NO_SPREAD, Array, Codes, Mask, divide
 
 Counts = NDArray[np.uint16]
 # Values in memory at a time: resamples are drawn in pieces, else a thousand debates took gigabytes.
 CHUNK_VALUES = 4_000_000
 KEPT_VALUES = 40_000_000  # 80 MB
+# A number that three clusters or fewer make is undefined in a larger share of resamples.
+MOST_UNDEFINED = 0.05
 # One seed for all statistics: a report is the same each time, and its statistics share their draws.
 SEED = 0
 
@@ -111,16 +113,27 @@ def value_weights(code: Codes, size: int, resamples: int) -> Iterator[Array]:
 def intervals(estimates: Array, draws: Array) -> list[Interval]:
     """Return the estimates (K,), each with the 95% percentile interval of its draws (draws, K).
 
-    Draws that are nan are left out; an interval without any other draw is nan, and so is one
-    without width: resamples that never differ do not show how far others would.
+    Draws that are nan are left out, and an interval is nan where these are more than a share of
+    MOST_UNDEFINED.  It is also without width: resamples that never differ do not show how far
+    others would.
     """
     limits = np.full((2, estimates.size), np.nan)
-    some = ~np.isnan(draws).all(axis=0)
     if len(draws):
+        some = mostly_defined(draws)
         limits[:, some] = np.nanquantile(draws[:, some], (0.025, 0.975), axis=0)
         limits[:, limits[1] - limits[0] <= NO_SPREAD] = np.nan
     rows = zip(estimates, *limits, strict=True)
     return [Interval(float(mean), float(low), float(high)) for mean, low, high in rows]
+
+
+def mostly_defined(draws: Array) -> Mask:
+    """Tell of each column of draws (draws, K) whether few enough of them are nan for an interval.
+
+    What a number is in the resamples that have one is else what it is where a few values happened
+    to be drawn: of a rank correlation, those alone that differ from all others.
+    """
+    found: Mask = np.isnan(draws).mean(axis=0) <= MOST_UNDEFINED
+    return found
 
 
 def ratio_intervals(top: Array, bottom: Array, *, resamples: int = 2000) -> list[Interval]:

@@ -204,7 +204,26 @@ def thinking_blocks(rows: Sequence[ThinkingRow]) -> Iterator[Block]:
     title = "Confidence against the length of reasoning (Spearman)"
     notes = ["Below 0: the shorter, the surer."]
     notes += [f"{row.arm}: {decimal(row.length, 0)} {row.unit} a reply on average." for row in rows]
-    yield table(title, headings, lengths, notes)
+    yield table(title, headings, lengths, [*notes, *without_rho(rows)])
+
+
+def without_rho(rows: Sequence[ThinkingRow]) -> Iterator[str]:
+    """Yield why a correlation has no value or no interval."""
+    for row in rows:
+        found = {"all": row.length_all, "right": row.length_right, "wrong": row.length_wrong}
+        never = [name for name, rho in found.items() if not is_defined(rho.mean)]
+        hardly = [
+            name
+            for name, rho in found.items()
+            if is_defined(rho.mean) and not is_defined(rho.ci_low)
+        ]
+        if never:
+            yield f"{row.arm}, {' and '.join(never)}: no rho, length or confidence never differs."
+        if hardly:
+            yield (
+                f"{row.arm}, {' and '.join(hardly)}: no interval, length or confidence hardly"
+                " differs."
+            )
 
 
 def self_preference_block(rows: Sequence[SelfPreferenceRow]) -> Block:

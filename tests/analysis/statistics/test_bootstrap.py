@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 
 from analysis.statistics import bootstrap
+from analysis.statistics.agreement import alpha_interval
+from analysis.statistics.bca import bca_limits
 from analysis.statistics.clustered import Array, clustered_mean
+from analysis.statistics.kappa import agreement
+from analysis.statistics.rank_interval import clustered_spearman
 from tests.analysis.resampling import bootstrap_interval, resampled_means
 
 
@@ -70,3 +74,36 @@ def test_ratios_without_anything_below_are_undefined() -> None:
     assert np.isnan(alone.ci_low)
     with pytest.raises(ValueError, match="clusters, K"):
         bootstrap.ratio_draws(np.zeros((3, 1)), np.zeros((2, 1)))
+
+
+@pytest.mark.parametrize("undefined", [0.0, 0.05, 0.06, 1.0])
+def test_there_is_no_interval_where_many_resamples_have_no_value(undefined: float) -> None:
+    draws = np.random.default_rng(7).random(1000)
+    draws[: round(1000 * undefined)] = np.nan
+    [found] = bootstrap.intervals(np.array([0.5]), draws[:, None])
+    assert found.mean == 0.5
+    assert np.isnan(found.ci_low) == np.isnan(found.ci_high) == (undefined > 0.05)
+    low, _ = bca_limits(0.5, draws, draws)
+    assert np.isnan(low) == (undefined > 0.05)
+
+
+def test_a_number_that_one_or_two_clusters_make_has_no_interval() -> None:
+    """Of all statistics that leave out resamples without a value."""
+    rng = np.random.default_rng(8)
+    size = 30
+    lengths = np.full(size, 148.0)
+    lengths[0] = 145
+    sure, cluster = rng.random(size), np.arange(size)
+    correlation = clustered_spearman(lengths, sure, cluster)
+    same = np.zeros(size, dtype=np.int64)
+    other = np.where(cluster < 2, 1, 0)
+    two = agreement(other, np.where(cluster == 0, 1, 0), cluster, 2).kappa
+    [ratio] = bootstrap.ratio_intervals(other[:, None] * sure[:, None], other[:, None] * 1.0)
+    counts = np.stack((2 - other * (cluster == 0), other * (cluster == 0)), axis=1).astype(float)
+    assert np.isfinite([correlation.mean, two.mean, ratio.mean]).all()
+    ends = [correlation.ci_low, two.ci_low, ratio.ci_low, alpha_interval(counts)[0]]
+    assert np.isnan(ends).all()
+    assert np.isnan(agreement(same, same, cluster, 2).kappa.ci_low)
+    # Of ten values that differ there is one.
+    lengths[:10] = np.arange(10)
+    assert np.isfinite(clustered_spearman(lengths, sure, cluster).ci_low)
