@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 from arena.errors import StudyError
@@ -44,18 +45,47 @@ class Price:
     def __post_init__(self) -> None:
         for name in RATES:
             rate = getattr(self, name)
-            number = isinstance(rate, int | float) and 0 <= rate < float("inf")
+            number = is_number(rate) and 0 <= rate <= sys.float_info.max
             if not number and (rate is not None or name in RATES[:2]):
                 raise StudyError(
                     f"a price is a number of dollars for a million tokens, 0 or more; found"
                     f" {name}={rate!r:.40}"
                 )
         longest = self.longest_reply
-        if longest is not None and not (isinstance(longest, int) and longest > 0):
+        if longest is not None and not is_count(longest):
             raise StudyError(
                 f"the longest reply is a number of tokens above 0, found {longest!r:.40}; leave it"
                 " out where it is not known"
             )
+        pair = self.long_prompt_price
+        if pair is not None and not is_threshold(pair):
+            raise StudyError(
+                "the price of long prompts is a number of tokens above 0 and a Price, such as"
+                f" (200_000, Price(2.5, 15)); found {pair!r:.80}"
+            )
+        if self.batch_price is not None and not isinstance(self.batch_price, Price):
+            raise StudyError(
+                f"the price of calls in a batch is a Price; found {self.batch_price!r:.40}"
+            )
+
+
+def is_number(value: object) -> bool:
+    """Tell whether a value is a number; True, which is 1 to Python, is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_count(value: object) -> bool:
+    """Tell whether a value is a whole number above 0."""
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def is_threshold(pair: object) -> bool:
+    """Tell whether a value is a number of tokens and the price above it."""
+    match pair:
+        case (tokens, Price()):
+            return is_count(tokens)
+        case _:
+            return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from arena.errors import StoreError, StudyError
 from arena.play.dry_run import StandIn, play_on_stand_ins
@@ -36,7 +36,7 @@ from protocols.parsing.tags import rating_alone
 VERSION = "1"
 
 Read = Literal["rating", "confidence", "text"]
-At = str | int | Sequence[str | int] | None
+At = str | int | Collection[str | int] | None
 ALOUD = (
     "This is a question aside.  Nobody else is shown what you answer, you will not be shown it"
     " again, and nothing that happens hangs on it."
@@ -106,7 +106,7 @@ def aside(
     *,
     ask: str = "winning",
     at: At = None,
-    seats: Sequence[str] | None = None,
+    seats: str | Sequence[str] | None = None,
     read: Read | None = None,
     agents: Sequence[Agent] = (),
     name: str | None = None,
@@ -118,8 +118,8 @@ def aside(
     of seats; all by default.  A study that is still being played is asked about the turns that it
     has, and run again about the rest.  If `study` is a name, `agents` are those that sat in it.
 
-    Raises StudyError for an empty question; and, when the stage begins, if the store holds no such
-    turn, or if an agent that sat there is not given as it was.
+    Raises StudyError for an empty question, and for other places than these; and, when the stage
+    begins, if the store holds no such turn, or if an agent that sat there is not given as it was.
     """
     words, how = QUESTIONS.get(ask, (ask, "text"))
     if not words.strip():
@@ -129,7 +129,8 @@ def aside(
     own_agents = () if isinstance(study, str) else agents_of(study)
     known = {agent.name: agent for agent in [*own_agents, *agents]}
     options: dict[str, object] = {"ask": words, "read": read or how}
-    chosen = [at] if isinstance(at, str | int) else at
+    seats = [seats] if isinstance(seats, str) else seats
+    chosen = places_of(at)
 
     def write(path: Path) -> Study:
         """Write the asides of the turns that are stored by now."""
@@ -165,6 +166,21 @@ def aside(
         )
 
     return Stage(own_name, write, count, tuple(known.values()), rename)
+
+
+def places_of(at: At) -> list[str | int] | None:
+    """Return phases and steps as a list, None for all; StudyError for anything else."""
+    if at is None:
+        return None
+    places: list[Any] = [*at] if isinstance(at, Collection) and not isinstance(at, str) else [at]
+    for each in places:
+        # True is an int to Python, and would be the second step.
+        if isinstance(each, bool) or not isinstance(each, str | int):
+            raise StudyError(
+                "an aside is asked at names of phases, such as 'closing', or at steps of a seat,"
+                f" whole numbers from 0; found {each!r:.40}"
+            )
+    return places
 
 
 def count_planned(

@@ -29,12 +29,14 @@ Row = dict[str, Any]
 Key = tuple[str, str, int]
 # The seat that is asked aside, in the play of the question.
 SPEAKER = "speaker"
-# Turns as they were played: other readings of them were shown to nobody.
+# Turns as they were played: other readings of them were shown to nobody.  An aside is over with its
+# reply, which its own seat is never shown again.
 MOMENTS = """
     select t.* exclude (logprobs), null as measures, s.agent, s.model, s.system, m.text as subject
     from turns t join episodes e using (episode) join seats s using (episode, seat)
     left join subjects m using (subject)
     where e.study = $study and e.status <> 'failed' and t.prompt is not null
+      and (e.parent is null or e.change is not null)
       and ($seats is null or t.seat in (select unnest($seats)))
       and ($phases is null or t.phase in (select unnest($phases))
            or t.step in (select unnest($steps)))
@@ -113,6 +115,15 @@ def why_none(con: Any, path: Path, study: str) -> str:
     ).fetchall()
     if not phases:
         return f"{path} holds no turn of a study {study!r} to ask aside about; play it first"
+    asides = con.execute(
+        "select count(*) from episodes where study = ? and parent is not null and change is null",
+        [study],
+    ).fetchone()
+    if asides and asides[0]:
+        return (
+            f"{study!r} holds asides, whose seats are never shown again what they said; ask the"
+            " study aside that they hang on"
+        )
     there = ", ".join(f"{seat} in {phase}" for seat, phase in phases[:12])
     return f"no turn of study {study!r} in {path} is one to ask aside about; there are: {there}"
 

@@ -38,7 +38,7 @@ LANES = 8
 PHASE = "pairs"
 # The measure of a reply that counts pairs with a text too long for the model.
 CUT = "pairs_truncated"
-# How far numbers of half precision may be from probabilities that sum to 1.
+# How far rounding may take probabilities out of [0, 1], and their sum above 1.
 ROUNDING = 0.01
 WITH_QUESTION = "\nBoth are answers to this question:\n{question}\n"
 TEXTS = (
@@ -241,7 +241,10 @@ def relation_of(values: Any) -> Relation | None:
     shares = [share_of(value) for value in values] if isinstance(values, list) else []
     known = [share for share in shares if share is not None]
     total = sum(known)
-    if len(known) != len(LABELS) or len(shares) != len(LABELS) or abs(total - 1) > ROUNDING:
+    if len(known) != len(LABELS) or len(shares) != len(LABELS):
+        return None
+    # Choices that are scored may leave a share to words that are none of them.
+    if not 0 < total <= 1 + ROUNDING:
         return None
     # share_of() has cut what lies outside of [0, 1], which is more than rounding in logits.
     if any(abs(value - share) > ROUNDING for value, share in zip(values, known, strict=True)):

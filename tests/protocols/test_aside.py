@@ -191,6 +191,24 @@ def failing(stage: Stage, path: Path, words: str) -> None:
         stage.write(path)
 
 
+@pytest.mark.parametrize("at", [1.5, True, [1, None], ["opening", False]])
+def test_an_aside_is_asked_at_phases_and_whole_steps_alone(at: Any) -> None:
+    with pytest.raises(StudyError, match=r"names of phases, .* or at steps of a seat.*; found"):
+        aside("talks", at=at)
+
+
+def test_a_bare_name_of_a_seat_is_one_seat(path: Path) -> None:
+    counts = [
+        aside("talks", agents=[PRO, CON], seats=seats).count_episodes(path)
+        for seats in ("proposition", ["proposition"])
+    ]
+    assert counts[0] == counts[1] > 0
+
+
+def test_asides_are_not_asked_aside_themselves(path: Path) -> None:
+    failing(aside("talks asked aside", agents=[PRO, CON]), path, "holds asides, whose seats are")
+
+
 def test_only_who_sat_there_is_asked_aside(path: Path) -> None:
     other = Agent("pro", agents.model("sim/modest"), PRO.system)
     failing(aside("talks", agents=[other, CON]), path, r"only who sat there can be asked aside")

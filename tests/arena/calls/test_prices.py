@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -156,3 +157,23 @@ def test_a_price_is_read_from_text() -> None:
 def test_a_price_that_is_none_is_refused_in_a_sentence(rates: Any, words: str) -> None:
     with pytest.raises(StudyError, match=words):
         Price(*rates)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"tokens_in": True},
+        {"tokens_in": 10**400},
+        {"tokens_cached": math.nan},
+        {"longest_reply": True},
+        {"long_prompt_price": LONG},
+        {"long_prompt_price": (math.nan, LONG)},
+        {"long_prompt_price": (-5, LONG)},
+        {"long_prompt_price": (True, LONG)},
+        {"long_prompt_price": (200, 3)},
+        {"batch_price": 0.5},
+    ],
+)
+def test_a_price_of_other_types_is_refused_with_what_was_found(odd: dict[str, Any]) -> None:
+    with pytest.raises(StudyError, match=r"price|longest reply"):
+        Price(**{"tokens_in": 2, "tokens_out": 4, **odd})

@@ -116,7 +116,15 @@ def test_a_text_is_compared_with_itself_without_each_span() -> None:
     assert (found, len(turns)) == ([0.8, 0.8, 0.8], 2)
 
 
-@pytest.mark.parametrize("reply", ["{}", "no JSON", '{"probabilities": [[1, 0]]}', "[]"])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        *("{}", "no JSON", '{"probabilities": [[1, 0]]}', "[]"),
+        # Logits.
+        *('{"probabilities": [[-1, 5, 7]]}', '{"probabilities": [[0.5, 0.2, 0.9]]}'),
+        '{"probabilities": [[-0.5, 0.3, 0.7]]}',
+    ],
+)
 def test_a_model_of_pairs_that_answers_otherwise_leaves_numbers_missing(reply: str) -> None:
     found, _ = related(words(lambda request: reply, "pairs"), [("4", "5")])
     assert found == [None]
