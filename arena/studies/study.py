@@ -23,6 +23,7 @@ from arena.grading.grade import Grader
 from arena.score import Score
 from arena.studies.lineups import Lineup, Seating, agents_in, describe_same, seat_agents, seats_of
 from arena.studies.motions import subject_id
+from arena.studies.subject_types import check_subjects
 from arena.studies.varied import check_vary, variants
 from arena.text import html_notes, html_table, pluralize
 from arena.types import Agent, Answer, BaseModel, Model, Seat, Subject, Verdict
@@ -173,6 +174,7 @@ def plays(study: Study) -> list[Play]:
     check_shape(study)
     for arm in study.arms:
         check_arm(arm)
+        check_subjects(arm.protocol, subjects_of(arm, study), arm.label)
     check_size(study)
     check_vary([arm.protocol for arm in study.arms], study.vary)
     # Options and identities are the same for all subjects and repeats: compute them once.

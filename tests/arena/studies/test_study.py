@@ -10,6 +10,7 @@ from arena.errors import StudyError
 from arena.studies.study import Arm, Study, plays
 from arena.tournaments.pairings import against_itself, round_robin
 from arena.types import Agent, Sampling, Subject
+from protocols import named
 from tests.fake_agents import MOTION, agent, study, talk
 
 
@@ -146,3 +147,10 @@ def test_numbers_beyond_all_reason_are_refused_in_a_sentence() -> None:
     calm = replace(agent(), sampling=Sampling(max_tokens=10**20))
     with pytest.raises(StudyError, match="max_tokens must be less than"):
         plays(study(calm))
+
+
+@pytest.mark.parametrize("name", ["relative_confidence", "judging", "p_true", "asked_aside"])
+def test_a_protocol_about_stored_plays_is_not_played_on_plain_questions(name: str) -> None:
+    made = Study("s", [Arm("a", named(name), [])], [MOTION])
+    with pytest.raises(StudyError, match=rf"^{name} is about subjects of the type \w+, .* 'a' has"):
+        plays(made)
