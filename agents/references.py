@@ -101,6 +101,22 @@ def unknown_setting_error(reference: str) -> StudyError:
     )
 
 
+def check_is_text(reference: object, what: str) -> None:
+    """Raise StudyError for what is no text in place of a reference, such as a function."""
+    if isinstance(reference, str):
+        return
+    way = "give a reference, such as 'openai/gpt-4o-mini'"
+    if isinstance(reference, Agent):
+        way = "it is an agent already, and is given as it is"
+    elif callable(reference):
+        is_model = hasattr(reference, "capabilities")
+        way = f"seat it as Agent(name, {'model' if is_model else 'scripted_model(function)'})"
+        way += "" if is_model else ", of agents.scripted"
+    raise StudyError(
+        f"agents.{what}(...) takes a reference, found {type(reference).__name__}; {way}"
+    )
+
+
 def is_ours(kind: str) -> bool:
     """Return whether the beginning of a reference is one that we resolve ourselves."""
     return kind in PROVIDERS or (kind in FORMS and kind != "litellm")
@@ -112,6 +128,7 @@ def model(reference: str) -> Model:
     Nothing is sent and no connection is opened.  Raises StudyError if the reference is unknown or
     incomplete, its address is not usable, or a key is missing.
     """
+    check_is_text(reference, "model")
     where, settings = split_settings(reference)
     if settings:
         raise StudyError(
@@ -239,6 +256,7 @@ def agent(
     Raises StudyError as `model` does, if a setting is out of its range, and if the model
     is known not to support the sampling.
     """
+    check_is_text(reference, "agent")
     reference, settings = split_settings(reference)
     speaker = model(reference)
     sampling = sampling or Sampling()

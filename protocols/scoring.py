@@ -13,26 +13,34 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from arena.errors import StoreError, StudyError
-from arena.studies.lineups import Lineup, agents_in, seats_of
+from arena.studies.lineups import Lineup, agents_in, as_agent, check_agents, seats_of
 from arena.studies.study import Arm, Protocol, Study, protocol_name, subjects_of
+from arena.text import join_words
 from arena.tournaments.stages import Rename, Stage, agents_of, count_episodes, rename_stage
 from arena.tournaments.stored_replies import StoredSamples, stored_samples
 from arena.types import Agent
-from protocols.estimators import estimator
+from protocols.estimators import estimator, needs_of
 
 Options = Mapping[str, object]
 # An estimator by its name, or a function of yours that is one; either with options.
 Wanted = str | Protocol | tuple[str | Protocol, Options]
-# The seats of an estimator that a study fills, by the parameter of `score` that gives the agent.
-PAIRS = ("entailment", "similarity")
+# The seats of an estimator that compare texts, with models of pairs that read what others wrote.
+PAIRS = {
+    "entailment": "nli/microsoft/deberta-large-mnli",
+    "similarity": "similarity/cross-encoder/stsb-roberta-large",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function that gives one or more estimators, with its options."""
+    """A function that gives one or more estimators, with its options.
+
+    `wanted` is the name by which it was asked for first.
+    """
 
     protocol: Protocol
     options: Options = field(default_factory=dict)
+    wanted: str = field(default="", compare=False)
 
     @property
     def seats(self) -> tuple[str, ...]:
@@ -58,14 +66,21 @@ def score(
     `scorers` gives the agent that scores the replies of an agent, by the name of that one; without
     it each agent scores its own, which are known if `of` is a study.  `entailment` and `similarity`
     are models of pairs of texts; `writer` writes questions anew, by default the scorer does.
-    Raises StudyError for an unknown estimator, or one whose seat nobody can take.
+    Raises StudyError for an unknown estimator, one whose seat nobody can take, or a scorer whose
+    model cannot do what an estimator needs.
     """
     functions = functions_of(estimators)
+    check_agents(scorers or {}, "scorers of score()")
     own = {} if isinstance(of, str) else {agent.name: agent for agent in agents_of(of)}
     # An agent that another scores needs none of its own.
     by_name = {**own, **(scorers or {})}
     pairs = {"entailment": entailment, "similarity": similarity, "writer": writer}
+    for seat, agent in pairs.items():
+        if agent is not None:
+            as_agent(agent, f"{seat} of score()")
     check_seats(functions, pairs, by_name)
+    for group in groups_of(of, scorers or {}):
+        check_capabilities(functions, group)
     of_name = of if isinstance(of, str) else of.name
 
     def write(path: Path) -> Study:
@@ -121,7 +136,9 @@ def functions_of(estimators: Sequence[Wanted]) -> list[Function]:
     functions: list[Function] = []
     for wanted in estimators:
         given, options = wanted if isinstance(wanted, tuple) else (wanted, {})
-        function = Function(estimator(given) if isinstance(given, str) else given, dict(options))
+        protocol = estimator(given) if isinstance(given, str) else given
+        name = given if isinstance(given, str) else protocol_name(given)
+        function = Function(protocol, dict(options), name)
         if function not in functions:
             functions.append(function)
     return functions
@@ -132,23 +149,54 @@ def check_seats(
 ) -> None:
     """Raise StudyError for a function with a seat that nobody takes."""
     for function in functions:
-        name = protocol_name(function.protocol)
+        name = f"the estimator {function.wanted}"
         for seat in function.seats:
             if seat in PAIRS and pairs[seat] is None:
                 raise StudyError(
-                    f"the estimator {name} compares texts; give the model that does, such as"
-                    f" score(..., {seat}=agents.agent('sim/pairs'))"
+                    f"{name} compares texts; give the model that does, such as"
+                    f" score(..., {seat}=agents.agent({PAIRS[seat]!r}));"
+                    " of simulated replies alone, 'sim/pairs'"
                 )
             if seat == "scorer" and not scorers:
                 raise StudyError(
-                    f"the estimator {name} asks an agent, and of a study that is given by its name"
-                    " none is known; give score(..., scorers={name of who answered: agent})"
+                    f"{name} asks an agent, and of a study that is given by its name none is"
+                    " known; give score(..., scorers={name of who answered: agent})"
                 )
             if seat not in ("scorer", "writer", *PAIRS):
                 raise StudyError(
-                    f"the estimator {name} has a seat {seat!r}; the seats of an estimator are"
+                    f"{name} has a seat {seat!r}; the seats of an estimator are"
                     " scorer, writer, entailment and similarity"
                 )
+
+
+def groups_of(of: Study | Stage | str, scorers: Mapping[str, Agent]) -> Iterator[Sequence[Agent]]:
+    """Yield groups of agents, of which at least one is sure to score replies.
+
+    In a lineup of several, such as a debate's, some may have no reply that is scored.
+    """
+    yield from ([agent] for agent in scorers.values())
+    if isinstance(of, Study):
+        lineups = [agents_in(lineup) for arm in of.arms for lineup in arm.lineups]
+    else:
+        lineups = [] if isinstance(of, str) else [list(of.agents)]
+    yield from ([scorers.get(agent.name, agent) for agent in lineup] for lineup in lineups)
+
+
+def check_capabilities(functions: Sequence[Function], scorers: Sequence[Agent]) -> None:
+    """Raise StudyError for a function whose needs no model of these scorers meets."""
+    for function in functions:
+        if "scorer" not in function.seats or not scorers:
+            continue
+        name = f"the estimator {function.wanted}"
+        needs = needs_of(function.protocol, function.options)
+        missing = [needs - agent.model.capabilities for agent in scorers]
+        if all(missing):
+            models = join_words([*dict.fromkeys(agent.model.name for agent in scorers)])
+            raise StudyError(
+                f"{name} needs a model with {join_words(sorted(missing[0]))},"
+                f" which {models} has not; give score(..., scorers={{name of who answered: agent}})"
+                " with a model that has it, such as a local one, or leave the estimator out"
+            )
 
 
 def arms_of(

@@ -8,7 +8,7 @@ audience2 and so on, in ids, tables and prompts alike.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeGuard
@@ -91,13 +91,30 @@ def seat_agents(protocol: str, seats: ProtocolSeats, lineup: Lineup, arm: str) -
             given[name] = agent
     seating = {}
     for seat, agent in given.items():
-        if not isinstance(agent, Agent):
-            raise StudyError(
-                f"seat {seat} of arm {arm!r} needs an Agent, found {type(agent).__name__};"
-                " make one with agents.agent(...)"
-            )
-        seating[seat] = agent
+        seating[seat] = as_agent(agent, f"seat {seat} of arm {arm!r}")
     return seating
+
+
+def as_agent(given: object, place: str) -> Agent:
+    """Return what is given for an agent; StudyError, which names the place, if it is none."""
+    if isinstance(given, Agent):
+        return given
+    make = "agents.agent(...)"
+    if isinstance(given, str):
+        # Behind an "@" stands an address, which may hold a password.
+        make = f"agents.agent({given.partition('@')[0]!r:.80})"
+    elif callable(given):
+        is_model = hasattr(given, "capabilities")
+        make = f"Agent(name, {'model' if is_model else 'agents.scripted.scripted_model(function)'})"
+    raise StudyError(f"{place} needs an Agent, found {type(given).__name__}; make one with {make}")
+
+
+def check_agents(given: object, place: str) -> None:
+    """Raise StudyError, which names the place, unless these are agents, or agents by a name."""
+    if isinstance(given, str) or not isinstance(given, Collection):
+        raise StudyError(f"{place} holds several agents, found {type(given).__name__}")
+    for one in given.values() if isinstance(given, Mapping) else given:
+        as_agent(one, place)
 
 
 def number_seats(variable: str, given: object, arm: str) -> dict[str, object]:

@@ -10,7 +10,7 @@ also where its number is missing.  A new estimator takes a file and its rows her
 from __future__ import annotations
 
 import difflib
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -125,15 +125,18 @@ HOME: dict[str, tuple[str, str]] = {
     "uqac_kept_mean": CHAIN,
     "p_ik": ("protocols.estimators.p_ik", "p_ik"),
 }
-# What the scorer's model must be able to do, by function.  Others ask in words, or ask nothing.
+# What the scorer's model must be able to do, by function; others ask in words, or ask nothing.
 NEEDS: dict[str, frozenset[str]] = {
-    "critique": frozenset({"choices", "prefill"}),
     "p_true": frozenset({"choices"}),
     "p_true_own_samples": frozenset({"choices"}),
     "token_readouts": frozenset({"readouts"}),
     "attention_chain": frozenset({"readouts"}),
     "p_ik": frozenset({"readouts"}),
     "self_familiarity_forced": frozenset({"readouts"}),
+}
+# The same of an option that needs more than the function does without it.
+NEEDS_OF_OPTION: dict[tuple[str, str, object], frozenset[str]] = {
+    ("critique", "verdict", "scored"): frozenset({"choices", "prefill"}),
 }
 # As protocols they have the names of their functions, which stand in ids.
 FUNCTIONS = {function: module for module, function in HOME.values()}
@@ -157,6 +160,19 @@ def estimators_for(capabilities: Set[str]) -> list[str]:
     return [
         name for name, (_, each) in HOME.items() if NEEDS.get(each, frozenset()) <= capabilities
     ]
+
+
+def needs_of(protocol: Protocol, options: Mapping[str, object]) -> frozenset[str]:
+    """Return what a function of ours with these options needs of the scorer's model."""
+    function = getattr(protocol, "__name__", "")
+    if FUNCTIONS.get(function) != protocol.__module__:
+        return frozenset()
+    more = (
+        needs
+        for (name, option, value), needs in NEEDS_OF_OPTION.items()
+        if name == function and options.get(option) == value
+    )
+    return NEEDS.get(function, frozenset()).union(*more)
 
 
 def names_of(function: str) -> tuple[str, ...]:

@@ -91,6 +91,17 @@ def test_a_scripted_model_is_pointed_to_its_function() -> None:
         model("scripted/x")
 
 
+def test_what_is_no_text_is_told_how_it_is_seated() -> None:
+    for wrong, says in (
+        (print, r"found builtin_function.*Agent\(name, scripted_model\(function\)\)"),
+        (model("sim/overconfident"), r"found SimulatedDebater; seat it as Agent\(name, model\)"),
+        (agent("sim/overconfident"), r"found Agent; it is an agent already"),
+        (None, r"found NoneType; give a reference"),
+    ):
+        with pytest.raises(StudyError, match=rf"^agents\.agent\(\.\.\.\) .*{says}"):
+            agent(wrong)  # type: ignore[arg-type]  # what a user may give
+
+
 def test_the_package_exports_three_names_and_imports_nothing_heavy() -> None:
     assert agents.__all__ == ["adapt", "agent", "model"]
     assert agents.model is model

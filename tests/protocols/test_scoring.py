@@ -13,15 +13,17 @@ import numpy as np
 import pytest
 
 import agents
+from agents.scripted import scripted_model
 from agents.simulated.questions import simulated_questions
-from arena import Arena, Arm, Study, run_stages
+from arena import Agent, Arena, Arm, Study, run_stages
 from arena.errors import ProtocolError, StudyError
 from arena.play.results import check_result
 from arena.score import Score
-from arena.types import Answer, Turn
+from arena.types import Answer, Request, Turn
 from protocols import named
 from protocols.estimators import HOME, estimator
 from protocols.scoring import score
+from protocols.single import single
 
 SOLVER = agents.agent("sim/solver")
 RATED = Study(
@@ -70,6 +72,50 @@ def test_each_row_of_the_registry_leads_to_a_function(name: str) -> None:
 def test_an_unknown_estimator_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(StudyError, match=r"no estimator 'lenght'; did you mean length\?"):
         score("s", of="rated", estimators=["lenght"])
+
+
+def nothing(request: Request) -> str:
+    """A model that scores no options."""
+    return ""
+
+
+WORDS = Agent("words", scripted_model(nothing))
+IN_WORDS = Study("in words", [Arm("a", single, [{"solver": WORDS}])], simulated_questions(1))
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"estimators": ["read_perplexity"]}, r"^the estimator read_perplexity needs .* readouts"),
+        ({"estimators": ["p_true"], "of": IN_WORDS}, r"with choices, which scripted/scripted has"),
+        ({"estimators": ["p_true"], "scorers": {"a": WORDS}}, r"which scripted/scripted has not"),
+        (
+            {"estimators": [("critique", {"verdict": "scored"})], "scorers": {"a": WORDS}},
+            r"critique needs a model with choices",
+        ),
+        ({"estimators": ["semantic_entropy"]}, r"^the estimator semantic_entropy .*'nli/[^;]*; of"),
+        ({"estimators": ["text_similarity"]}, r"similarity=agents.agent\('similarity/"),
+        ({"entailment": "sim/pairs"}, r"^entailment of score\(\) .*agents.agent\('sim/pairs'\)$"),
+        ({"writer": nothing}, r"found function; make one with Agent\(name, .*scripted_model"),
+        (
+            {"scorers": {"a": WORDS.model}},
+            r"scorers of score\(\) needs an Agent.*Agent\(name, model",
+        ),
+        ({"scorers": WORDS}, r"^scorers of score\(\) holds several agents, found Agent$"),
+    ],
+)
+def test_what_cannot_score_is_refused_before_anything_is_played(
+    given: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(StudyError, match=says):
+        score("s", **{"of": RATED, "estimators": ["length"], **given})
+
+
+def test_what_some_agents_can_do_and_what_is_asked_in_words_is_not_refused() -> None:
+    both = Study("both", [Arm("a", single, [{"solver": WORDS, "more": SOLVER}])], ())
+    for name in ("p_true", "critique", "p_true_empirical"):
+        of = both if name == "p_true" else IN_WORDS
+        assert score("s", of, [name]).name == "s"
 
 
 @pytest.mark.parametrize(
