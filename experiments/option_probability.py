@@ -6,7 +6,7 @@ Self-Confident Even When They Are Wrong" (Tairan Fu et al., arXiv 2501.09775).
     arena run option_probability           the toy that adds three numbers, no key, a minute
     arena run option_probability -o models=local/Qwen/Qwen2.5-7B-Instruct \\
         -o questions=mmlu.jsonl
-    arena run option_probability -o models=http/llama@http://127.0.0.1:8000/v1 \\
+    arena run option_probability -o models=vllm/llama@http://127.0.0.1:8000/v1 \\
         -o questions=mmlu.jsonl            a vLLM server
 
 Every model answers every question twice: at once, and after reasoning.  Both times its options are
@@ -33,9 +33,10 @@ from agents import agent
 from agents.toy.problems import sums
 from arena import Arena, Arm, Sampling, Study
 from arena.cli.study_program import run_study_program
+from arena.errors import StudyError
 from arena.studies.questions import questions as read_questions
 from arena.types import Subject
-from protocols.option_probability import Scored, option_probability
+from protocols.option_probability import Scored, option_probability, reason_against
 
 TOY = "toy/sum"
 MODELS = [TOY]
@@ -65,7 +66,11 @@ def study(
         temperature=1.7 if toy and temperature is None else temperature,
         max_tokens=100 if toy and max_tokens is None else max_tokens,
     )
-    lineups = [{"solver": agent(reference, sampling=sampling)} for reference in models]
+    solvers = [agent(reference, sampling=sampling) for reference in models]
+    for solver in solvers:
+        if (why_not := reason_against(solver.model)) is not None:
+            raise StudyError(why_not)
+    lineups = [{"solver": solver} for solver in solvers]
     subjects = (
         read_questions(questions, question=question, gold=answer, choices=choices)
         if questions

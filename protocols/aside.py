@@ -26,6 +26,7 @@ from arena.play.reading import Reader, read_as_public
 from arena.play.rehearsal import REPLY_TOKENS
 from arena.play.sync import run_blocking
 from arena.store.replay import StudyState
+from arena.studies.lineups import check_agents
 from arena.studies.study import Arm, Study, plays
 from arena.tournaments.stages import Rename, Stage, agents_of, count_episodes, rename_stage
 from arena.tournaments.stored_moments import SPEAKER, StoredMoment, stored_moments
@@ -124,6 +125,7 @@ def aside(
     words, how = QUESTIONS.get(ask, (ask, "text"))
     if not words.strip():
         raise StudyError("an aside asks a question; give its words, or 'winning' or 'right'")
+    check_agents(agents, "agents of aside()")
     of = study if isinstance(study, str) else study.name
     own_name = name or f"{of} asked aside"
     own_agents = () if isinstance(study, str) else agents_of(study)

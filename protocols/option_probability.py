@@ -23,7 +23,7 @@ from arena.grading.grade import LETTERS
 from arena.play.episode import Episode
 from arena.play.prompt import Prompt, verbatim
 from arena.play.reading import CUT_OFF, read_as_public, unfinished_reason
-from arena.types import Answer, Reading, Reply, Sampling, Seat, Subject, Turn
+from arena.types import Answer, Model, Reading, Reply, Sampling, Seat, Subject, Turn
 from protocols import asking
 
 VERSION = "1"
@@ -113,9 +113,16 @@ def check_question(question: Subject, solver: Seat) -> None:
             f"option_probability needs questions with options; this one has none:"
             f" {question.text[:80]!r}"
         )
-    missing = {"choices", "prefill"} - solver.agent.model.capabilities
-    if missing:
-        raise ProtocolError(
-            f"{solver.agent.model.name} has no {' and no '.join(sorted(missing))}: its options"
-            " cannot be scored after its reasoning; use a local model or a vLLM server"
-        )
+    if (why_not := reason_against(solver.agent.model)) is not None:
+        raise ProtocolError(why_not)
+
+
+def reason_against(model: Model) -> str | None:
+    """Return why a model cannot play this protocol, None if it can."""
+    missing = {"choices", "prefill"} - model.capabilities
+    if not missing:
+        return None
+    return (
+        f"{model.name} has no {' and no '.join(sorted(missing))}: its options cannot be scored"
+        " after its reasoning; use a local model or a vLLM server"
+    )

@@ -28,6 +28,7 @@ from arena.errors import StoreError, StudyError
 from arena.play.episode import Episode
 from arena.play.prompt import Prompt
 from arena.score import Score
+from arena.studies.lineups import check_agents
 from arena.studies.study import Arm, Study
 from arena.tournaments.stages import Rename, Stage, agents_of, count_episodes, rename_stage
 from arena.tournaments.stored_replies import StoredSamples, stored_samples
@@ -150,6 +151,7 @@ def relative_confidence_of(
     """
     if comparisons < 1:
         raise StudyError(f"a question needs at least one comparison, found {comparisons}")
+    check_agents(scorers or {}, "scorers of relative_confidence_of()")
     own = {} if isinstance(of, str) else {agent.name: agent for agent in agents_of(of)}
     by_name = {**own, **(scorers or {})}
     of_name = of if isinstance(of, str) else of.name

@@ -217,6 +217,9 @@ def test_only_who_sat_there_is_asked_aside(path: Path) -> None:
     failing(aside("nothing", agents=[PRO]), path, r"holds no turn of a study 'nothing'")
     with pytest.raises(StudyError, match="asks a question"):
         aside(BOTH, ask=" ")
+    wrong: Any = ["sim/debater"]
+    with pytest.raises(StudyError, match=r"^agents of aside\(\) needs an Agent, found str;"):
+        aside("talks", agents=wrong)
 
 
 async def overheard(episode: Episode, moment: StoredMoment, speaker: Seat, other: Seat) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -176,3 +177,6 @@ def test_a_study_without_two_answers_is_refused() -> None:
         compared_subjects(STORED[:1], 15)
     with pytest.raises(StudyError, match="at least one comparison, found 0"):
         relative_confidence_of("c", "q", comparisons=0)
+    wrong: Any = {"a": "sim/solver"}
+    with pytest.raises(StudyError, match=r"needs an Agent, found str; .*agent\('sim/solver'\)$"):
+        relative_confidence_of("c", "q", scorers=wrong)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -172,6 +173,10 @@ def test_pairs_are_of_one_question_and_arm_and_their_own_agents_read_them_beside
 def test_a_stage_without_judges_or_with_two_of_one_name_is_refused() -> None:
     with pytest.raises(StudyError, match="there is no judge"):
         preferences_of("p", "q")
+    wrong: Any = "sim/solver"
+    for judges, says in ((wrong, "several agents, found str$"), ([wrong], "an Agent, found str;")):
+        with pytest.raises(StudyError, match=rf"^judges of preferences_of\(\) .*{says}"):
+            preferences_of("p", "q", judges)
     lineups = [{"solver": agent("sim/solver", name=name)} for name in "ab"]
     study = Study("q", [Arm("arm", single, lineups)], [Subject("?")])
     with pytest.raises(StudyError, match="'a' is an agent of p and another judge"):
