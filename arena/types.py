@@ -2,9 +2,8 @@
 
 An agent (a model with a system prompt and a sampling) sits in a seat.  A request goes to its model
 and a reply comes back; a reading is the information taken out of the reply, and a turn is the
-finished step of the seat.  A turn has three faces: the public one for everybody, its own (with
-private thoughts and rating) for its author alone, and the rated one (public text and rating) for
-protocols with public ratings.
+finished step of the seat.  A turn has faces: the public one for everybody, the rated one where
+ratings are public, and those with its private words for its author alone.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from arena.reply import TokenChoice as TokenChoice
 from arena.sampling import Sampling as Sampling
 
 Role = Literal["system", "user", "assistant"]
-Face = Literal["public", "own", "notes", "rated", "verbatim"]
+Face = Literal["public", "own", "notes", "rated", "verbatim", "reask_prompt", "reask_text"]
 READ = "read"
 NOT_ASKED = "not asked"
 # The source of a confidence that a reply states; names of further numbers that it states begin so.
@@ -320,11 +319,10 @@ class Turn:
     Put the turn itself into a prompt; formatting it as text raises TypeError.  `public` is the part
     that others may read (None: no readable speech).  The raw reply, `text`, the `thoughts` and the
     `confidence` (in [0, 1]) are private values (arena/private.py), the confidence not if
-    `rating_public`: then the author knew that others see it.  `confidence_source` says what kind of
-    number it is.  `finish_reason` is the provider's word for how the reply ended ("stop",
-    "length").  `token_ids` are the tokens that the local model `model_served` generated; `measures`
-    are numbers computed from token probabilities, by name (arena/calls/token_measures.py).  After a
-    re-ask all of these describe the first reply.
+    `rating_public`: others see it.  `confidence_source` says what kind of number it is,
+    `finish_reason` in the provider's word how the reply ended.  `token_ids` are the tokens that the
+    local model `model_served` generated, `measures` numbers from token probabilities.  After a
+    re-ask these describe the first reply; `reask_prompt`, `reask_text`, private, are the rest.
     """
 
     episode: str
@@ -346,9 +344,11 @@ class Turn:
     # Left out of the hash, since a mapping has none.
     measures: Mapping[str, float] | None = field(default=None, hash=False)
     confidence_source: str | None = None
+    reask_prompt: str | PrivateText | None = None
+    reask_text: str | PrivateText | None = None
 
     def __post_init__(self) -> None:
-        for name in ("text", "thoughts"):
+        for name in ("text", "thoughts", "reask_prompt", "reask_text"):
             if isinstance(words := getattr(self, name), str):
                 object.__setattr__(self, name, PrivateText(words))
         if isinstance(self.confidence, int | float) and not self.rating_public:

@@ -161,7 +161,11 @@ class Disclosure:
                 known += [told.public] if told.public else []
         text, thoughts = reveal(turn.text), reveal(turn.thoughts)
         # With values of its own: nothing that is done to the protocol's object changes it.
-        self._turns[key_of(turn)] = replace(turn, text=text, thoughts=thoughts)
+        second, question = reveal(turn.reask_text), reveal(turn.reask_prompt)
+        self._turns[key_of(turn)] = replace(
+            turn, text=text, thoughts=thoughts, reask_text=second, reask_prompt=question
+        )
+        known += [question] if question else []
         if turn.public is not None:
             self._run.private.publish(turn.public)
             known.append(turn.public)
@@ -169,11 +173,11 @@ class Disclosure:
         if thoughts is not None:
             self._run.private.add(author, thoughts, known)
             known.append(thoughts)
-        # The rest of the raw reply: what it says beside its thoughts and its public words.
-        for words in filter(None, (thoughts, turn.public)):
-            text = text.replace(words, " ")
-        text = TAG.sub(" ", text)
-        self._run.private.add(author, text, known)
+        # The rest of the raw replies: what they say beside the thoughts and the public words.
+        for rest in filter(None, (text, second)):
+            for words in filter(None, (thoughts, turn.public)):
+                rest = rest.replace(words, " ")
+            self._run.private.add(author, TAG.sub(" ", rest), known)
 
     def check_reading(self, seat: Seat, reading: Reading) -> None:
         """Raise LeakError if a reader puts private words of others into a re-ask or in public."""

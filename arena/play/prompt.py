@@ -219,7 +219,7 @@ def check_face(shown: ShownTurn, reader: str, episode: str, also: Collection[Voi
     """
     turn = shown.turn
     mine = is_voice_of(turn, reader, episode, also)
-    if shown.face in ("own", "notes", "verbatim") and not mine:
+    if shown.face not in ("public", "rated") and not mine:
         raise LeakError(
             f"the private face of {turn!r} was about to be shown to {reader};"
             f" show the turn itself, or own(turn) to {turn.seat} alone"
@@ -351,7 +351,7 @@ def compose_message(
             parts.append(PromptPart(text=piece))
         else:
             check_face(piece, seat.name, episode, also)
-            if piece.face == "verbatim" and not verbatim:
+            if piece.face in ("verbatim", "reask_text") and not verbatim:
                 raise TypeError(
                     "verbatim(turn) goes into a prefill, or alone into a chat;"
                     " elsewhere in a prompt, put the turn itself or own(turn)"
@@ -377,4 +377,6 @@ def words_of_turn(shown: ShownTurn) -> str:
     if shown.face == "verbatim":
         raw: str = reveal(turn.text)
         return raw[: shown.end]
+    if shown.face in ("reask_prompt", "reask_text"):
+        return str(reveal(getattr(turn, shown.face)) or "")
     return render(shown.face, turn.public, reveal(turn.thoughts), reveal(turn.confidence))

@@ -145,6 +145,8 @@ def turn_of(row: Row) -> Turn:
         token_ids=None if row["token_ids"] is None else tuple(row["token_ids"]),
         confidence_source=row.get("confidence_source"),
         measures=measures or None,
+        reask_prompt=row.get("reask_prompt"),
+        reask_text=row.get("reask_text"),
     )
 
 

@@ -17,7 +17,8 @@ from arena.types import Message, Role
 Row = Mapping[str, Any]
 Key = tuple[str, str, int]
 SHOWN = """
-    select episode, seat, step, text, public, thoughts, confidence from turns
+    select episode, seat, step, text, public, thoughts, confidence, reask_prompt, reask_text
+    from turns
     join (select unnest($1) as k) keys
         on episode = k.episode and seat = k.seat and step = k.step
 """
@@ -91,6 +92,8 @@ def words_of_part(part: Row, told: Mapping[Key, Row]) -> str:
     if part["face"] == "verbatim":
         words: str = turn["text"]
         return words[: part.get("end")]
+    if part["face"] in ("reask_prompt", "reask_text"):
+        return turn[part["face"]] or ""
     return render(part["face"], turn["public"], turn["thoughts"], turn["confidence"])
 
 

@@ -178,7 +178,7 @@ def pieces_of(
     pieces += said
     roles += ["assistant"] * len(said)
     if row["reask_text"] is not None:
-        pieces += [row["reask_prompt"], row["reask_text"]]
+        pieces += [ShownTurn(own, "reask_prompt"), ShownTurn(own, "reask_text")]
         roles += ["user", "assistant"]
     return pieces, roles
 

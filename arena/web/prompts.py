@@ -31,13 +31,15 @@ FACES = {
     "notes": "own notes: private thoughts and rating",
     "rated": "rated face: public words and rating",
     "verbatim": "raw reply",
+    "reask_prompt": "what it was asked again",
+    "reask_text": "raw second reply",
 }
 # All turns of an episode, without long columns that are not shown: one query an episode is faster
 # than one a turn.
 TURNS = """
     select episode, seat, step, phase, round, text, public, thoughts, confidence,
            confidence_status, answer, flags, rating_public, finish_reason, model_served,
-           null as token_ids, null as measures
+           null as token_ids, null as measures, reask_prompt, reask_text
     from turns where episode = ?
 """
 IMAGES = "select image, base64 from images where image in (select unnest($1::varchar[]))"

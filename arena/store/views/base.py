@@ -24,7 +24,8 @@ SHARED_COMMENTS = {
     "day": "the day on which the debate began, UTC; for imports from the file's name",
     "debates": "debates with a rating from both sides",
     "face": "public; own: with private thoughts and rating; notes: these alone; rated: public"
-    " text and rating; verbatim: the raw reply, as a prefill or in a chat; image",
+    " text and rating; verbatim: the raw reply, as a prefill or in a chat; reask_prompt,"
+    " reask_text: what it was asked again and its raw second reply, in an aside; image",
     "failed": "attempts that failed",
     "leftover": "whether its study's last plan does not hold it: other models, motions, options or"
     " repeats; no view of results counts it",
@@ -218,7 +219,8 @@ RECORD_VIEWS: dict[str, View] = {
             " re-ask (turns.reask_prompt); NULL: a system prompt (seats.system)",
             "face": "public; own: with private thoughts and rating; notes: these alone; rated:"
             " public text and rating; verbatim: the raw reply, as a prefill, as a message of its"
-            " author in a chat, or before a re-ask; image; system: a system prompt",
+            " author in a chat, or before a re-ask; reask_prompt, reask_text: what it was asked"
+            " again and its raw second reply, in an aside; image; system: a system prompt",
             "image": "the hash of an image (see the table images); NULL: it is none",
         },
     ),

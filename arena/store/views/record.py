@@ -210,7 +210,9 @@ RECORD: dict[str, View] = {
             from turns t join all_episodes e on e.episode = t.episode and e.status = 'done'
             where starts_with(t.episode, id) and t.seat = reader and t.step = reader_step)
         select p.place, p.part.seat as author, p.part.step as author_step, p.part.face as face,
-               coalesce(p.part.text, case when p.part.face <> 'notes' then a.public end) as words,
+               coalesce(p.part.text, case
+                   when p.part.face not in ('notes', 'reask_prompt', 'reask_text')
+                   then a.public end) as words,
                coalesce(p.roles[p.place], 'user') as role
         from parts p left join turns a on a.episode = p.part.episode and a.seat = p.part.seat
             and a.step = p.part.step order by p.place
@@ -219,7 +221,8 @@ RECORD: dict[str, View] = {
             "place": "position in the prompt, from 1",
             "role": "whose message it is part of: user, or in a chat also assistant",
             "author": "the seat whose turn it is; NULL: text of the protocol, or an image",
-            "words": "the text, or the public words of the turn; NULL: its private notes, an image",
+            "words": "the text, or the public words of the turn; NULL: its private notes, a"
+            " re-ask, an image",
         },
         {
             "id": "the episode's id, or the beginning of it",

@@ -9,11 +9,12 @@ a rating could be guessed) are left out of the page, not hidden in it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from arena.errors import StudyError
 from arena.images import Image
+from arena.play.prompt import render
 from arena.types import Message
 from arena.web.pages.turns import short_values
 from arena.web.prompts import Piece, RebuiltRequest, rebuild_request
@@ -56,10 +57,22 @@ SEAT = "from seats where episode = ? and seat = ?"
 MEASURES = """
     select name, value from measures where episode = ? and seat = ? and step = ? order by name
 """
+# Also those of the play on which an aside hangs, and of plays that a scorer reads again: their
+# words stood as text in prompts of versions before this one.
 PRIVATE_WORDS = """
-    select thoughts, case when text is distinct from public then text end as text, reasoning
-    from turns where episode = $1
-    union all select distinct thoughts, null, null from readings where episode = $1
+    with shown as (select unnest($1::varchar[]) as episode),
+    told as (from turns semi join shown using (episode))
+    select thoughts, case when text is distinct from public then text end as text, reasoning,
+           reask_prompt, reask_text
+    from told
+    union all select distinct thoughts, null, null, null, null
+    from readings semi join shown using (episode)
+"""
+# Private ratings in the words of `arena.play.prompt.render`.
+PRIVATE_RATINGS = """
+    select distinct confidence from turns
+    where list_contains($1::varchar[], episode) and not coalesce(rating_public, false)
+        and confidence_status <> 'not asked'
 """
 
 
@@ -122,9 +135,8 @@ def call(site: Site, name: str, query: Query) -> Page:
             request, why_not = request_or_reason(ask, turn, seated, attempts, play)
         if request and not site.private and play["protocol"] == LABELLING:
             request, why_not = None, "not shown: it holds private thoughts of the debate"
-        if request and not site.private:
-            texts = [text for row in ask(PRIVATE_WORDS, [name]) for text in row.values()]
-            request = without_private(request, [text for text in texts if is_secret(text)])
+        if request and turn and not site.private:
+            request = without_private(request, secrets_of(ask, turn, play))
     # One more than is shown tells whether some are left out.
     tokens = [token_of(choice) for choice in (turn or {}).get("logprobs") or ()][: MOST_TOKENS + 1]
     kind = "debate" if play["debate"] else "question"
@@ -224,12 +236,17 @@ def request_or_reason(
         return None, str(error)
 
 
-def is_secret(words: str | None) -> bool:
-    """Return whether private words are long enough not to occur by coincidence."""
-    return words is not None and len(words.strip()) >= SHORTEST_SECRET
+def secrets_of(ask: Ask, turn: Row, play: Row) -> frozenset[str]:
+    """Return the private words of all plays whose words a request may hold."""
+    parts = (*(turn["prompt"] or ()), *(turn["prefill"] or ()))
+    episodes = {turn["episode"], play["parent"], *(part["episode"] for part in parts)} - {None}
+    words = [text for row in ask(PRIVATE_WORDS, [sorted(episodes)]) for text in row.values()]
+    for row in ask(PRIVATE_RATINGS, [sorted(episodes)]):
+        words += render("notes", None, None, row["confidence"]).splitlines()
+    return frozenset(text.strip() for text in words if text) - {""}
 
 
-def without_private(request: RebuiltRequest, secrets: Sequence[str]) -> RebuiltRequest:
+def without_private(request: RebuiltRequest, secrets: Collection[str]) -> RebuiltRequest:
     """Return the request with the text of every piece that holds private words removed."""
 
     def public(pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
@@ -244,14 +261,16 @@ def without_private(request: RebuiltRequest, secrets: Sequence[str]) -> RebuiltR
     return replace(request, prompt=prompt, prefill=public(request.prefill), messages=())
 
 
-def may_be_seen(piece: Piece, secrets: Sequence[str]) -> bool:
+def may_be_seen(piece: Piece, secrets: Collection[str]) -> bool:
     """Return whether everybody may read a piece.
 
     Public faces, rated faces of public ratings, and the protocol's own words are public, unless the
-    latter quote a secret.
+    latter are a secret, or quote one that is too long to stand there by coincidence.
     """
     if piece.turn is None:
-        return not any(secret.strip() in piece.text for secret in secrets)
+        return piece.text.strip() not in secrets and not any(
+            secret in piece.text for secret in secrets if len(secret) >= SHORTEST_SECRET
+        )
     return piece.face == "public" or (piece.face == "rated" and piece.turn.rating_public)
 
 

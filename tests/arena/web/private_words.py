@@ -11,6 +11,7 @@ from arena.play.prompt import own
 from arena.play.run import Arena
 from arena.private import reveal
 from arena.studies.study import Arm, Study
+from arena.tournaments.stages import run_stages
 from arena.types import (
     Agent,
     Alternative,
@@ -22,6 +23,7 @@ from arena.types import (
     Subject,
     TokenChoice,
 )
+from protocols.aside import aside
 from protocols.debate import debate
 from protocols.private_reasoning import RULES, labels_of
 
@@ -119,6 +121,8 @@ def plant(db: Path) -> Path:
             motions[:1],
         )
     )
+    # A seat that was asked twice is asked aside, and reads both of its replies again.
+    run_stages(Arena(db), [aside("planted", agents=[speaker], seats=["opposition"], at=[1])])
     # Labellers are shown private thoughts and numbers on purpose, and no public page tells them.
     Arena(db).run(labels_of("labels", "planted", [RULES], number="shown").write(db))
     return db

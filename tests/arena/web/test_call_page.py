@@ -121,6 +121,19 @@ def test_an_import_says_that_its_prompts_were_not_published(published_store: Pat
     assert "not published" in made(published_store, row["episode"], row["seat"], row["step"])
 
 
+def test_both_replies_of_who_was_asked_twice_stand_as_faces_in_an_aside(planted: Path) -> None:
+    asides = "from turns t join episodes e using (episode) where e.study = 'planted asked aside'"
+    shown = "select t.episode, unnest(t.prompt).face as face, unnest(t.prompt).text as text"
+    texts = query(planted, f"select text from ({shown} {asides}) where text is not null").rows
+    assert not [text for (text,) in texts if any(word in text for word in PRIVATE)]
+    twice = query(planted, f"select episode from ({shown} {asides}) where face = 'reask_text'").rows
+    (episode,) = twice[0]
+    told, hidden = (made(planted, episode, "speaker", 0, private=each) for each in (True, False))
+    assert "the rebuilt request has the stored hash" in told
+    assert "REASKED-PLANTED" in told
+    assert not [word for word in PRIVATE if word in hidden]
+
+
 @pytest.mark.slow
 def test_nothing_private_stands_on_a_public_page_of_any_turn(planted: Path) -> None:
     for row in query(planted, "select episode, seat, step from turns").rows:
