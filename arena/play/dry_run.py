@@ -2,7 +2,9 @@
 
 A stand-in answers every request with a reply of an assumed length, in the form that the debates of
 this project ask for.  Anything that a protocol cannot read in it is taken as it is and not asked
-again.  So the count of calls is exact unless a protocol decides by the words of the replies.
+again.  A protocol may end early, or go on, by how a reply ended and whether an answer was in it: a
+few plays of each arm are played in all WAYS, and the arm in the one that asks most.  So the count
+of calls is exact unless a protocol decides by other words of the replies.
 Replies are as long as those of stored calls in the same phase, and a token of a prompt has as many
 bytes as there; where nothing is stored, a token is taken as four characters.  What a reader would
 ask once more is in the worst case alone; retries are not included, nor replies from another study.
@@ -13,7 +15,8 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import repeat
 
@@ -31,6 +34,13 @@ from arena.play.preflight import describe_left_out
 from arena.play.reading import reask_of_nothing
 from arena.play.records import error_location, first_cause
 from arena.play.results import check_result_on_stand_ins
+from arena.play.stand_in_words import (
+    WAYS,
+    Way,
+    assumed_length,
+    pairs_text,
+    stand_in_text,
+)
 from arena.store.replay import StudyState
 from arena.studies.study import Play, protocol_name
 from arena.types import (
@@ -48,11 +58,13 @@ from arena.types import (
 
 # The assumed length of a reply.
 REPLY_TOKENS = 500
-CHARACTERS_A_TOKEN = 4
 NOTHING_STORED = StoredLengths()
 NO_PREFIXES: Mapping[str, EpisodePrefixes] = {}
 MOST_TURNS = 2000
 LONGEST_S = 20.0
+# Plays of an arm that are played in all ways, and the most turns of one of these.
+TRIED_PLAYS = 3
+TRIED_TURNS = 500
 StepWatch = Callable[[Step, Request], None]
 # What Python says of wrong arguments, and turns and private values of their use as text.
 WRONG_USE = re.compile(
@@ -77,7 +89,7 @@ class NoJournal:
 class StandIn(BaseModel):
     """A model that takes another's place: it answers by itself, and counts the other's calls.
 
-    `ratings` are those that it states, out of 100.
+    `ratings` are those that it states, out of 100; in the episodes `finished` it ends each reply.
     """
 
     model: Model
@@ -86,6 +98,7 @@ class StandIn(BaseModel):
     bytes_a_token: float = BYTES_A_TOKEN
     length_of: Callable[[Request], ReplyLength | None] = lambda request: None
     ratings: Iterator[int] = field(default_factory=lambda: repeat(60))
+    finished: Collection[str] = ()
     calls: int = 0
     reasks: int = 0
     tokens_in: int = 0
@@ -114,9 +127,12 @@ class StandIn(BaseModel):
         tokens_out = min(length.tokens, most)
         # A reply with a limit is assumed to reach it: protocols that continue a cut thought would
         # otherwise end with the first.
-        finish = "stop" if request.sampling.max_tokens is None else "length"
+        ends = request.sampling.max_tokens is None or request.place.episode in self.finished
+        finish = "stop" if ends else "length"
         tokens_in = tokens_of(request, self.bytes_a_token)
         text = stand_in_text(length, next(self.ratings), share=tokens_out / max(1, length.tokens))
+        if "pairs" in self.capabilities:
+            text = pairs_text(request.messages[-1].content)
         cached, written = self.look_up(request)
         reply = Reply(
             text,
@@ -188,6 +204,7 @@ class DryRunEpisode(Episode):
     use_stand_in: Callable[[Agent], Agent]
     replies: list[str]
     watch: StepWatch | None = None
+    way = WAYS[0]
 
     async def _take_turn(self, step: Step) -> Turn:
         """Take a turn as an episode does, but of a stand-in, and never ask it again.
@@ -215,25 +232,14 @@ class DryRunEpisode(Episode):
             if question is not None and isinstance(seat.agent.model, StandIn):
                 messages = (*request.messages, Message("user", question))
                 seat.agent.model.count_reask(replace(request, messages=messages))
+            if self.way.answered and reading.answer is None:
+                reading = replace(reading, answer=str(self.ask_count))
             if reading.reask is None:
                 return reading
             public = reply.text if reading.public is None else reading.public
             return replace(reading, public=public, reask=None)
 
         return await super()._take_turn(replace(step, seat=seat, read=read_leniently))
-
-
-def assumed_length(tokens: int) -> ReplyLength:
-    """Return the length of a reply of so many tokens: thoughts, and a speech twice as long."""
-    characters = tokens * CHARACTERS_A_TOKEN
-    return ReplyLength(tokens, characters * 2 // 3, characters // 3)
-
-
-def stand_in_text(length: ReplyLength, rating: int = 60, share: float = 1.0) -> str:
-    """Return a reply of about this length, or a share of it: thoughts, a speech, a rating."""
-    thoughts = "word " * int(length.thoughts * share / 5)
-    speech = "word " * int(length.public * share / 5)
-    return f"<thoughts>{thoughts}</thoughts>\n<speech>{speech}</speech>\n<rating>{rating}</rating>"
 
 
 def tokens_of(request: Request, bytes_a_token: float = BYTES_A_TOKEN) -> int:
@@ -265,11 +271,12 @@ async def play_on_stand_ins(
     most_turns: int = MOST_TURNS,
     watch: StepWatch | None = None,
     prefixes: Mapping[str, EpisodePrefixes] = NO_PREFIXES,
+    ways: Mapping[str, Way] | None = None,
 ) -> list[BaseException | None]:
     """Play episodes on stand-ins, with the turns that are stored; return the error of each.
 
-    StudyError stands for a fault of the protocol that other words would not mend.  `watch` is
-    called with each step and its request.
+    `ways` tell how the stand-ins speak, by episode.  StudyError stands for a fault of the protocol
+    that other words would not mend.  `watch` is called with each step and its request.
     """
     run = RunContext("estimate", NoJournal(), RateLimiter(len(plays) + 1), prefixes=prefixes)
 
@@ -279,6 +286,7 @@ async def play_on_stand_ins(
         episode = DryRunEpisode(play.episode, run, memo, play.sample, play.lineup, play.subject)
         episode.use_stand_in, episode.most_turns, episode.replies = use_stand_in, most_turns, []
         episode.watch = watch
+        episode.way = (ways or {}).get(play.episode, WAYS[0])
         seats = {
             name: replace(seat, agent=use_stand_in(seat.agent))
             for name, seat in play.seats().items()
@@ -329,6 +337,44 @@ def raise_faults(errors: Sequence[BaseException]) -> None:
             raise StudyError(f"nothing was asked: {error}{error_location(error)}") from error
 
 
+async def find_ways(plays: Sequence[Play]) -> dict[str, Way]:
+    """Return by episode the way in which most is asked in the first plays of its arm."""
+    arms: defaultdict[tuple[str, str], list[Play]] = defaultdict(list)
+    for play in plays:
+        arms[play.study, play.arm].append(play)
+    tried = [play for some in arms.values() for play in some[:TRIED_PLAYS]]
+    asked: dict[Way, Counter[tuple[str, str]]] = {}
+    for way in WAYS:
+        episodes = {play.episode: way for play in tried}
+        finished = episodes if way.finished else ()
+        counts: Counter[str] = Counter()
+
+        def with_stand_in(agent: Agent, finished: Collection[str] = finished) -> Agent:
+            """Return the agent with a stand-in for its model."""
+            if isinstance(agent.model, StandIn):
+                return agent
+            return replace(agent, model=StandIn(agent.model, REPLY_TOKENS, finished=finished))
+
+        def watch(step: Step, request: Request, counts: Counter[str] = counts) -> None:
+            """Count a request."""
+            counts[request.place.episode] += 1
+
+        errors = await play_on_stand_ins(
+            tried,
+            StudyState(),
+            with_stand_in,
+            most_turns=TRIED_TURNS,
+            watch=watch,
+            ways=episodes,
+        )
+        asked[way] = Counter()
+        for play, error in zip(tried, errors, strict=True):
+            asked[way][play.study, play.arm] += 0 if error else counts[play.episode]
+    # Of equal ones the first.
+    best = {arm: max(WAYS, key=lambda way: asked[way][arm]) for arm in arms}
+    return {play.episode: best[play.study, play.arm] for play in plays}
+
+
 async def estimate_cost(
     todo: Sequence[Play],
     state: StudyState,
@@ -350,6 +396,8 @@ async def estimate_cost(
     that can read no reply.
     """
     sample = list(todo) if len(todo) <= at_most else random.Random(1).sample(list(todo), at_most)
+    ways = await find_ways(sample)
+    finished = {episode for episode, way in ways.items() if way.finished}
     stand_ins: dict[str, StandIn] = {}
 
     def with_stand_in(agent: Agent) -> Agent:
@@ -365,11 +413,12 @@ async def estimate_cost(
             lambda request: lengths.reply(
                 model.name, protocols.get(request.place.episode, ""), request.place.phase
             ),
+            finished=finished,
         )
         return replace(agent, model=stand_ins.setdefault(model.name, stand_in))
 
     protocols = {play.episode: protocol_name(play.protocol) for play in sample}
-    outcomes = await play_on_stand_ins(sample, state, with_stand_in, prefixes=prefixes)
+    outcomes = await play_on_stand_ins(sample, state, with_stand_in, prefixes=prefixes, ways=ways)
     errors = [error for error in outcomes if error is not None]
     raise_faults(errors)
     scale = len(todo) / len(sample)

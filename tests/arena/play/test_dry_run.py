@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from arena import Arena, Arm, Price, Sampling, Study, Subject
 from arena.calls.estimate import describe_estimate
 from arena.errors import StudyError
 from arena.play.episode import Episode
-from arena.types import Reply, Request, Seat
+from arena.studies.study import Protocol
+from arena.types import Reply, Request, Seat, Turn
 from protocols.debate import PRESETS, debate
 from tests.fake_agents import MOTION, agent, rating, study
 from tests.fake_server import chat_server
@@ -144,3 +146,27 @@ def test_a_protocol_that_never_ends_or_breaks_is_said_and_not_hung_on(tmp_path: 
     assert estimate.failed == 2
     assert estimate.why is not None
     assert estimate.why.startswith("Endless: more than 2000 turns in one episode")
+
+
+def test_the_arm_is_played_in_the_way_that_asks_most(tmp_path: Path) -> None:
+    """Whatever a protocol ends early by: an answer, none, a reply cut off, or one that was not."""
+
+    def ends_if(early: Callable[[Turn], bool]) -> Protocol:
+        async def speak(episode: Episode, motion: Subject, speaker: Seat) -> None:
+            first = await episode.ask(speaker, motion.text, phase="first", read=rating)
+            for number in range(0 if early(first) else 3):
+                await episode.ask(speaker, motion.text, phase=f"more {number}", read=rating)
+
+        return speak
+
+    reasons: list[Callable[[Turn], bool]] = [
+        lambda turn: turn.answer is None,
+        lambda turn: turn.answer is not None,
+        lambda turn: turn.finish_reason == "length",
+        lambda turn: turn.finish_reason == "stop",
+        lambda turn: turn.answer is None or turn.finish_reason == "stop",
+    ]
+    speaker = replace(agent(), sampling=Sampling(max_tokens=10))
+    arms = [Arm(f"a{i}", ends_if(early), [{"speaker": speaker}]) for i, early in enumerate(reasons)]
+    estimate = Arena(tmp_path / "a.duckdb").dry_run(Study("s", arms, [MOTION]))
+    assert (estimate.failed, estimate.calls) == (0, 4 * len(reasons))

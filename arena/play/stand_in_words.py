@@ -1,0 +1,52 @@
+"""Make up what stand-ins for models say in a dry run: its form, its length, and how it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import orjson
+
+from arena.calls.stored_lengths import ReplyLength
+
+CHARACTERS_A_TOKEN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How stand-ins speak: whether they end a reply with a limit, and have the answers asked for.
+
+    No two answers are alike, as a protocol that goes on until models agree asks most.
+    """
+
+    finished: bool = False
+    answered: bool = False
+
+
+# At first the way in which a protocol is played before its first call (arena/play/rehearsal.py).
+WAYS = (Way(), Way(finished=True, answered=True), Way(answered=True))
+
+
+def assumed_length(tokens: int) -> ReplyLength:
+    """Return the length of a reply of so many tokens: thoughts, and a speech twice as long."""
+    characters = tokens * CHARACTERS_A_TOKEN
+    return ReplyLength(tokens, characters * 2 // 3, characters // 3)
+
+
+def stand_in_text(length: ReplyLength, rating: int = 60, share: float = 1.0) -> str:
+    """Return a reply of about this length, or a share of it: thoughts, a speech, a rating."""
+    thoughts = "word " * int(length.thoughts * share / 5)
+    speech = "word " * int(length.public * share / 5)
+    return f"<thoughts>{thoughts}</thoughts>\n<speech>{speech}</speech>\n<rating>{rating}</rating>"
+
+
+def pairs_text(asked: str) -> str:
+    """Return numbers for each pair that a model of pairs is asked about: no two texts are alike."""
+    try:
+        content = orjson.loads(asked)
+    except orjson.JSONDecodeError:
+        return ""
+    if not isinstance(content, dict):
+        return ""
+    pairs = content.get("pairs") or content.get("without") or []
+    numbers = {"probabilities": [[0.0, 0.0, 1.0]] * len(pairs), "similarity": [0.1] * len(pairs)}
+    return orjson.dumps(numbers).decode()
