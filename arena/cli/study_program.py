@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from arena.arena import Arena
+from arena.cli.terminal import print_stage_end
 from arena.errors import ArenaError
 from arena.play.run import RunSelection
 from arena.studies.study import Study
@@ -30,7 +31,7 @@ def run_study_program(file: str | Path, show: Callable[[Arena, Study], None]) ->
         stages = load_stages(file, options)
         arena = Arena()
         selection = RunSelection(anew=ANEW in sys.argv[1:])
-        summaries = run_stages(arena, stages, selection=selection, on_stage_end=print)
+        summaries = run_stages(arena, stages, selection=selection, on_stage_end=print_stage_end)
         # Stages after one that left episodes open were not played, and have nothing to show.
         show(arena, resolve_stage(stages[len(summaries) - 1], arena.path))
     except ArenaError as error:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from arena.text import table_lines
+from arena.text import printable, table_lines
 
 if TYPE_CHECKING:
     from arena.calls.estimate import CostEstimate, ModelEstimate
+    from arena.play.summary import Summary
     from arena.store.result import QueryResult
 
 
@@ -18,6 +19,20 @@ def print_table(table: QueryResult, edge: str = "", between: str = "  ", after: 
     print("\n".join(lines))
     if cut:
         print("long cells were cut; --format csv or json shows them whole", file=sys.stderr)
+
+
+def print_stage_end(summary: Summary) -> None:
+    """Print the summary of a study, and the errors of its failed episodes."""
+    from arena.store.database import select_rows
+
+    print(summary, flush=True)
+    failed = """
+        select error_kind, error, count(*) from episodes
+        where study = ? and status = 'failed' group by all order by 3 desc limit 5"""
+    if not summary.failed:
+        return
+    for kind, error, count in select_rows(summary.path, failed, [summary.study]):
+        print(f"  failed: {count} x {kind}: {printable(error)}", flush=True)
 
 
 def print_estimate(study: str, estimate: CostEstimate, reply_tokens: int | None) -> None:

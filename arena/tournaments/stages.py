@@ -144,11 +144,26 @@ def run_stages(
         if summaries and summaries[-1].open:
             break
         # Resolved only now, when the stages before have filled the store.
-        study = resolve_stage(stage, arena.path)
+        try:
+            study = resolve_stage(stage, arena.path)
+        except (StudyError, StoreError) as error:
+            failed = [summary for summary in summaries if summary.failed]
+            if not failed:
+                raise
+            raise not_played(stage, failed[-1], error) from error
         summaries.append(arena_for_study(arena, stages, study).run(study, selection=selection))
         if on_stage_end is not None:
             on_stage_end(summaries[-1])
     return summaries
+
+
+def not_played(stage: Study | Stage, before: Summary, error: Exception) -> StudyError:
+    """Return the error for a stage that cannot be written after one with failed episodes."""
+    return StudyError(
+        f"{stage.name} was not played: {before.failed} of {before.planned} episodes of"
+        f" {before.study} failed; mend what failed, and run again with --retry-failed"
+        f" (RunSelection(retry_failed=True)). What it lacks: {error}"
+    )
 
 
 def resolve_stage(stage: Study | Stage, path: Path) -> Study:

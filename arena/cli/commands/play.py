@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 from arena.cli.commands import Command, Options, add_flag, add_repeatable
 from arena.cli.commands.completion import complete_study
 from arena.cli.commands.hooks import add_hooks, hooks_of
-from arena.cli.terminal import print_estimate, print_table
+from arena.cli.terminal import print_estimate, print_stage_end, print_table
 from arena.errors import ArenaError, StudyError
 from arena.text import printable
 
@@ -229,9 +229,7 @@ def run_study(options: argparse.Namespace) -> int:
     if options.dry_run:
         print_dry_run(arena, stages, options.db, selection, options.reply_tokens)
         return 0
-    summaries = run_stages(
-        arena, stages, selection=selection, on_stage_end=lambda summary: print(summary, flush=True)
-    )
+    summaries = run_stages(arena, stages, selection=selection, on_stage_end=print_stage_end)
     return print_outcome(options.db, summaries)
 
 
@@ -267,13 +265,23 @@ def print_dry_run(
     arena: Arena, stages: Stages, path: Path, selection: RunSelection, reply_tokens: int | None
 ) -> None:
     """Print the estimated cost of each stage."""
-    from arena.tournaments.stages import arena_for_study, check_limit_names, try_resolve_stage
+    from arena.tournaments.stages import (
+        arena_for_study,
+        check_limit_names,
+        count_episodes,
+        try_resolve_stage,
+    )
 
     check_limit_names(arena, stages)
     for stage in stages:
         study = try_resolve_stage(stage, path)
         if study is None:
-            print(f"{stage.name}: can be estimated when the stages before it have been played")
+            count = count_episodes(stage, path)
+            size = f"{count:,} episodes" if count else "episodes whose number is not known yet"
+            print(
+                f"{stage.name}: {size}, which are in no estimate here; it can be estimated when the"
+                " stages before it have been played"
+            )
             continue
         estimate = arena_for_study(arena, stages, study).dry_run(
             study, selection=selection, reply_tokens=reply_tokens
@@ -330,15 +338,10 @@ def print_leaderboards(path: Path, juries: Collection[str]) -> list[str]:
 
 
 def print_missing(path: Path, study: str) -> None:
-    """Print the errors of failed episodes in full, and the other reasons for missing values."""
+    """Print the reasons for missing values."""
     from arena.store.database import select_rows
 
-    failed = """
-        select error_kind, error, count(*) from episodes
-        where study = ? and status = 'failed' group by all order by 3 desc limit 5"""
-    for kind, error, count in select_rows(path, failed, [study]):
-        print(f"  failed: {count} x {kind}: {printable(error)}")
-    # The view has failed episodes too, which stand above with their errors.
+    # The view has failed episodes too, whose errors were printed when their stage ended.
     missing = """
         select what, phase, reason, n from missing
         where study = ? and reason not like 'failed:%'"""

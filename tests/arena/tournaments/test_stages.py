@@ -120,6 +120,35 @@ def test_a_later_judge_changes_no_pairing(whole: Arena, tmp_path: Path) -> None:
     assert {result.score for result in results(arena.path, "swiss", VERSION)["round 1"]} == {0.0}
 
 
+FAILING = """
+from arena import Arm, Stage, Study, Subject
+from arena.errors import StudyError
+VERSION = "1"
+async def fails(episode, question):
+    1 / 0
+def write(path):
+    raise StudyError("there is no reply to score")
+def study():
+    first = Study("first", [Arm("a", fails, [{}])], [Subject("?"), Subject("!")])
+    return [first, Stage("scores", write, lambda path: 2, ())]
+"""
+
+
+def test_a_stage_that_cannot_be_written_after_failures_says_so_and_they_stand_above(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "failing.py").write_text(FAILING)
+    asked = ["run", str(tmp_path / "failing.py"), "--db", str(tmp_path / "a.duckdb")]
+    assert main(asked) == 2
+    said = capsys.readouterr()
+    assert "  failed: 2 x ZeroDivisionError: division by zero" in said.out
+    assert (
+        "scores was not played: 2 of 2 episodes of first failed; mend what failed, and run again"
+        " with --retry-failed" in said.err
+    )
+    assert said.err.endswith("there is no reply to score\n")
+
+
 def test_results_are_those_of_the_majority(whole: Arena) -> None:
     found = results(whole.path, "swiss", VERSION)
     assert list(found) == ["round 1", "round 2", "round 3"]
@@ -217,5 +246,5 @@ def test_a_dry_run_estimates_what_can_be_written_and_plays_nothing(
     assert main(["run", str(file), "--dry-run", "--db", str(tmp_path / "a.duckdb")]) == 0
     out = capsys.readouterr().out
     assert "tournament: 300 episodes to play, 1800 calls" in out
-    assert "tournament jury: can be estimated when the stages before it have been played" in out
+    assert "tournament jury: 1,200 episodes, which are in no estimate here; it can be" in out
     assert not (tmp_path / "a.duckdb").exists()
