@@ -52,10 +52,10 @@ def quality_and_cost(source: Source, path: Path) -> Figure:
     if planted:
         words = replace(words, notes=(*words.notes, CROSSED))
     caption = source.caption(
-        "AUROC over pairs of replies to different questions, against what an estimator takes a"
-        f" question alone, beside the reply itself: {unit}. Bars are 95% intervals of other"
-        " questions of this kind to the same models. Numbered, joined: no estimator is as good for"
-        " less. Dashed: chance.",
+        "AUROC over pairs of replies to different questions, against what it takes an"
+        f" estimator alone to rate one reply, beside the reply itself: {unit}. Bars are 95%"
+        " intervals of other questions of this kind to the same models. Numbered, joined: no"
+        " estimator is as good for less. Dashed: chance.",
         f"Drawn: {which}, the group with most replies of {len(tables)}." if tables[1:] else "",
         withheld,
         f"Crosses: {SIMULATED_ROWS}: {', '.join(planted)}." if planted else "",
@@ -66,7 +66,7 @@ def quality_and_cost(source: Source, path: Path) -> Figure:
         )
     )
     crossed = [row | {"crossed": row["name"] in planted} for row in drawn]
-    chart = cost_chart(crossed, words, x_title=f"{unit} a question")
+    chart = cost_chart(crossed, words, x_title=f"{unit} a reply that is rated")
     return Figure("estimators", TITLE, caption, tuple(rows), sql, chart, left)
 
 

@@ -138,16 +138,19 @@ FEATURES = f"""
     select f.source, r.reply, from_json(s.details->'features', '["DOUBLE"]') as features
     {VALUES[VALUES.index("from latest_scores") :]} where f.features > 0
 """
-# A pass scores all replies to a question, of one contestant.
+# A pass scores all replies to a question, of one contestant; those to a motion are of several
+# phases, each of which has its share.
 PASSES = f"""
     with passes as (
-        select distinct r.part, s.scoring_study, s.scoring_arm, s.scoring
-        from latest_scores s join reply_rows r using (episode, seat, step)),
+        select r.part, s.scoring_study, s.scoring_arm, s.scoring, count(distinct r.reply) as n
+        from latest_scores s join reply_rows r using (episode, seat, step) group by all),
+    shares as (select *, n / sum(n) over (partition by scoring) as share from passes),
     own as (select episode, {SUMS} from spent_calls group by episode)
-    select part, scoring_study, scoring_arm, coalesce(sum(calls), 0) as calls,
+    select part, scoring_study, scoring_arm, coalesce(sum(share * calls), 0) as calls,
            if(count(*) filter (o.episode is not null and dollars is null) = 0,
-              coalesce(sum(dollars), 0), null) as dollars, coalesce(sum(seconds), 0) as seconds
-    from passes p left join own o on o.episode = p.scoring group by all
+              coalesce(sum(share * dollars), 0), null) as dollars,
+           coalesce(sum(share * seconds), 0) as seconds
+    from shares p left join own o on o.episode = p.scoring group by all
 """
 SIMULATED = "select study, coalesce(simulated, false) from studies"
 # Speeches and readings are right by votes: where simulated judges cast some, so is that.

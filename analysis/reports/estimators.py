@@ -78,7 +78,7 @@ class EstimatorRow:
     `simulated`: a simulated model was asked for its values, whoever answered.
     `states_probability`: its values state how probable it is that the reply is right.
     `calibration` is of these alone, `recalibrated` of all, by method.  `missing` counts reasons.
-    `alone` is what it takes a question beside the reply itself, other samples that it reads
+    `alone` is what it takes to rate one reply, beside that itself, other samples that it reads
     included; `shared` its part where estimators of one pass share the pass, and all that read
     samples share these.
     """
@@ -293,7 +293,11 @@ def difference(values: Array) -> Interval:
 def spent_by(
     group: ScoredGroup, estimators: Sequence[EstimatorScores]
 ) -> list[tuple[Spent, Spent]]:
-    """Return what each estimator took a question: alone, and where it shares passes and samples."""
+    """Return what it takes to rate one reply: alone, and where passes and samples are shared.
+
+    A pass over samples that are compared is needed whole; of replies that are read one by one, each
+    has its part.
+    """
     others = np.concatenate(([False], group.question[1:] == group.question[:-1]))
     size = others.sum() / max(1, group.questions)
     extra = group.own[others].sum(axis=0) / max(1, group.questions)
@@ -302,6 +306,7 @@ def spent_by(
     found = []
     for each in estimators:
         own = np.array([each.spent.calls, each.spent.dollars, each.spent.seconds])
+        own /= 1.0 if each.samples > 1 else max(1.0, 1 + size)
         # An estimator that reads some of the samples needs these alone.
         part = min(1.0, (each.samples - 1) / size) if size and each.samples > 1 else 0.0
         more = part * extra if part else np.zeros(3)

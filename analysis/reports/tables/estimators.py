@@ -234,14 +234,14 @@ def difference_cell(found: Interval) -> str:
 
 
 def cost_block(rows: Iterable[EstimatorRow]) -> Block:
-    """Return what each estimator takes a question beside the reply itself."""
+    """Return what it takes each estimator to rate one reply, beside that itself."""
     lines = [
         (row.name, row.samples, *spent_cells(row.alone), *spent_cells(row.shared))
         for row in rows
         if row.name != LENGTH
     ]
     headings = "estimator, samples, calls, $, s, shared calls, $, s"
-    return table("Cost a question, beside the reply itself", headings, lines)
+    return table("Cost of rating one reply, beside the reply itself", headings, lines)
 
 
 def spent_cells(spent: Spent) -> tuple[str, str, str]:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from agents import agent
+from agents.scripted import scripted_model
 from agents.simulated.questions import simulated_questions
 from analysis.figures.estimators import with_cost
 from analysis.figures.registry import figure
@@ -20,15 +21,21 @@ from analysis.reports.estimators import EstimatorTable, estimator_table
 from analysis.reports.plain_json import json_object
 from analysis.reports.tables.estimators import estimators_document
 from analysis.statistics.clustered import Array
-from arena import Agent, Arena, Arm, Sampling, Study, run_stages
+from arena import Agent, Arena, Arm, Sampling, Study, Subject, run_stages
 from arena.cli.main import main
 from arena.errors import StudyError
+from arena.play.episode import Episode
+from arena.score import Score
+from arena.tournaments.stored_replies import StoredSamples
+from arena.types import Seat
 from arena.web.pages.estimators import estimators
 from arena.web.site import Site
 from arena.web.words import render
+from protocols.debate import PRESETS, debate
 from protocols.scoring import score
 from protocols.self_consistency import self_consistency
 
+VERSION = "1"
 QUESTIONS, REPLIES = 60, 3
 SOME = simulated_questions(12)
 
@@ -119,7 +126,9 @@ def test_costs_alone_and_shared(found: EstimatorTable) -> None:
     assert astuple(rows["sees"].alone) == pytest.approx((4.0, 0.7, 7.0))
     # Two estimators come of the pass and read the samples.
     assert astuple(rows["sees"].shared) == pytest.approx((2.0, 0.35, 3.5))
-    assert rows["stated"].alone == rows["stated"].shared == Spent(2.0, 0.5, 3.0)
+    # It reads each of three replies alone.
+    assert astuple(rows["stated"].alone) == pytest.approx((2 / 3, 0.5 / 3, 1.0))
+    assert rows["stated"].alone == rows["stated"].shared
     assert rows["length"].alone == Spent(0.0, 0.0, 0.0)
 
 
@@ -239,6 +248,33 @@ def test_numbers_of_simulated_models_are_told_from_those_of_the_model_that_answe
     assert "semantic_entropy SIMULATED" in render(site, estimators(site, "lab", {}))
 
 
+async def asks_once(episode: Episode, samples: StoredSamples, scorer: Seat) -> list[Score]:
+    """Ask one call a reply."""
+    found = []
+    for number, reply in enumerate(samples.replies):
+        await episode.ask(Seat(f"s{number}", scorer.agent), "How sure?", phase="ask")
+        found.append(Score(reply.turn, "asked", number / 10))
+    return found
+
+
+@pytest.mark.slow
+def test_a_pass_over_speeches_of_several_phases_is_paid_once(tmp_path: Path) -> None:
+    debater = agent("sim/even")
+    lineup = {"proposition": debater, "opposition": debater}
+    study = Study("debates", [Arm("self", debate, [lineup], PRESETS["self"])], [Subject("M.")])
+    arena = Arena(tmp_path / "d.duckdb")
+    scorer = Agent("scorer", scripted_model(lambda request: "sure"))
+    scoring = score("scores", study, [asks_once], scorers={debater.name: scorer})
+    run_stages(arena, [study, scoring])
+    groups = read_scores(arena.path, "debates")
+    assert len(groups) == 3
+    # Two speeches a phase, and one call each.
+    assert [group.estimators[0].spent.calls for group in groups] == pytest.approx([2, 2, 2])
+    tables = map(estimator_table, groups)
+    costs = [row.alone.calls for table in tables for row in table.estimators if row.name == "asked"]
+    assert costs == pytest.approx([1.0] * len(costs))
+
+
 @pytest.mark.slow
 def test_scores_are_read_with_outcomes_reasons_and_costs(
     store: Path, capsys: pytest.CaptureFixture[str]
@@ -249,7 +285,7 @@ def test_scores_are_read_with_outcomes_reasons_and_costs(
     by_name = {each.name: each for each in group.estimators}
     assert by_name["stated_confidence"].missing == {"no confidence: not asked": 36}
     assert by_name["semantic_entropy"].samples == 3
-    assert by_name["semantic_entropy"].spent.calls > 0
+    assert 0 < by_name["semantic_entropy"].spent.calls <= 1
     assert by_name["token_quantiles"].features is not None
     assert np.allclose(by_name["length"].values, -group.length)
     drawn = figure(store, "lab", "estimators")
