@@ -75,7 +75,8 @@ TURNS = """
     join (select unnest($1) as k) keys
         on t.episode = k.episode and t.seat = k.seat and t.step = k.step
     left join (select episode, seat, step, map(list(name), list(value)) as measures
-               from measures where episode in (select unnest($1).episode) group by all) m
+               from measures
+               where episode in (select unnest($1).episode) and isfinite(value) group by all) m
         using (episode, seat, step)
 """
 
@@ -86,7 +87,8 @@ class StoredReply:
 
     `turn` is as stored.  `canonical` is the value of its answer, by which answers are equal; None:
     none could be read.  `confidence` in [0, 1] is that of the answer, of a probe's reply where
-    there was one.  `logprobs` are the tokens of the first reply; `messages` is what was asked.
+    there was one.  `logprobs` are the tokens of the first reply, None unless all are finite;
+    `messages` is what was asked.
     """
 
     turn: Turn
@@ -315,16 +317,30 @@ def stored_reply(planned: Row, row: Row, messages: tuple[Message, ...]) -> Store
         planned["canonical"],
         planned["confidence"],
         row["reasoning"],
-        None if row["logprobs"] is None else tuple(map(token_choice, row["logprobs"])),
+        token_choices(row["logprobs"]),
         messages,
     )
 
 
-def token_choice(stored: Row) -> TokenChoice:
-    """Return a token as the column `logprobs` holds it."""
-    others = stored["alternatives"] or ()
-    alternatives = tuple(Alternative(each["token"], each["logprob"]) for each in others)
-    return TokenChoice(stored["token"], stored["logprob"], alternatives)
+def token_choices(stored: Sequence[Row] | None) -> tuple[TokenChoice, ...] | None:
+    """Return tokens as the column `logprobs` holds them; None unless all have a finite number.
+
+    Others are stored as NULL; an alternative without a number is left out.
+    """
+    if stored is None or any(choice["logprob"] is None for choice in stored):
+        return None
+    return tuple(
+        TokenChoice(
+            choice["token"],
+            choice["logprob"],
+            tuple(
+                Alternative(other["token"], other["logprob"])
+                for other in choice["alternatives"] or ()
+                if other["logprob"] is not None
+            ),
+        )
+        for choice in stored
+    )
 
 
 def key_of(row: Row) -> Key:

@@ -16,8 +16,8 @@ from protocols.estimators.arrays import Array
 from protocols.estimators.reply_texts import TextKind
 
 NO_TOKENS = (
-    "no log probabilities of its tokens are stored; play with Sampling(logprobs=10), which local"
-    " models and some servers give"
+    "no log probabilities of its tokens are stored, or not all are finite numbers; play with"
+    " Sampling(logprobs=10), which local models and some servers give"
 )
 
 

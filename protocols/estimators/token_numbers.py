@@ -38,7 +38,10 @@ VERSION = "1"
 MEASURED = "measured before temperature and filters"
 SERVED = "served log probabilities"
 TRUNCATED = "the k likeliest tokens alone"
-NO_LOGPROBS = "no log probabilities of its tokens are stored; ask with Sampling(logprobs=...)"
+NO_LOGPROBS = (
+    "no log probabilities of its tokens are stored, or not all are finite numbers; ask with"
+    " Sampling(logprobs=...)"
+)
 NOT_MEASURED = "not measured: it needs the whole distribution of a local model"
 NOT_FINITE = "a token of it has no finite log probability"
 PERCENTS = (0, 10, 25, 50, 75, 90)

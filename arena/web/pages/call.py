@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from heapq import nsmallest
 
 from arena.errors import StudyError
 from arena.images import Image
@@ -153,7 +154,11 @@ def call(site: Site, name: str, query: Query) -> Page:
         why_not=why_not,
         tokens=tokens[:MOST_TOKENS],
         more_tokens=len(tokens) > MOST_TOKENS,
-        unlikely=sorted(tokens, key=lambda token: token.probability)[:LEAST_LIKELY],
+        unlikely=nsmallest(
+            LEAST_LIKELY,
+            (token for token in tokens if not math.isnan(token.probability)),
+            key=lambda token: token.probability,
+        ),
         # A labelling is of one turn, EPISODE/SEAT/STEP.
         transcript=("debate", (play["subject_source"] or "").split("/")[0])
         if judged
@@ -276,14 +281,19 @@ def may_be_seen(piece: Piece, secrets: Collection[str]) -> bool:
 
 def token_of(choice: Row) -> Token:
     """Return a generated token for the page."""
-    # Rounding may make a log probability slightly positive.
-    probability = math.exp(min(choice["logprob"], 0.0))
+    probability = probability_of(choice["logprob"])
     shade = next((shade for least, shade in SHADES if probability >= least), 1)
     others = ", ".join(
-        f"{other['token']!r} {100 * math.exp(min(other['logprob'], 0.0)):.1f}%"
+        f"{other['token']!r} {100 * probability_of(other['logprob']):.1f}%"
         for other in choice["alternatives"] or ()
     )
     return Token(choice["token"], probability, shade, others)
+
+
+def probability_of(logprob: float | None) -> float:
+    """Return the probability of a stored log probability; nan for one that was no finite number."""
+    # Rounding may make a log probability slightly positive.
+    return math.nan if logprob is None else math.exp(min(logprob, 0.0))
 
 
 def messages_as_text(messages: Sequence[Message]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from arena.play.prompt import build_prompt, verbatim
 from arena.studies.motions import MOTIONS
 from arena.tournaments import stored_replies
 from arena.tournaments.stored_replies import stored_samples
-from arena.types import Place, Request
+from arena.types import Alternative, Place, Reply, Request, TokenChoice
 from protocols import named
+from protocols.estimators.token_numbers import numbers_of
+from tests import fake_agents
 
 SOLVER = agents.agent("sim/solver")
 DEBATER = agents.agent("sim/overconfident")
@@ -112,6 +115,31 @@ def test_raw_words_are_read_by_the_model_that_wrote_them_alone(path: Path) -> No
         else:
             built = build_prompt("?", scorer, "scoring", verbatim(turn), also)
             assert turn.text == built.messages[-1].content
+
+
+def test_a_reply_with_a_token_of_no_finite_probability_alone_has_no_log_probabilities(
+    tmp_path: Path,
+) -> None:
+    numbers = [-math.inf, math.nan, -0.5, -1.5]
+    others = (Alternative("8", -math.inf), Alternative("9", -2.0))
+
+    def odd(request: Request) -> Reply:
+        place = request.place.seat.removeprefix("path")
+        number = numbers[int(place)] if place.isdecimal() else -1.0
+        return Reply("\\boxed{7}", logprobs=(TokenChoice("\\boxed{7}", number, others),))
+
+    solver = {"solver": fake_agents.agent("S", odd)}
+    arm = Arm("odd", named("self_consistency"), [solver], {"paths": len(numbers)})
+    study = Study("odd", [arm], simulated_questions(1))
+    Arena(tmp_path / "a.duckdb").run(study)
+    (samples,) = stored_samples(tmp_path / "a.duckdb", "odd")
+    found = [reply.logprobs for reply in samples.replies if reply.turn.seat.startswith("path")]
+    assert [each and each[0].logprob for each in found] == [None, None, -0.5, -1.5]
+    assert found[2] is not None
+    assert found[2][0].alternatives == others[1:]
+    for reply in samples.replies:
+        why = numbers_of(reply)["logprob_sum"].status
+        assert ("not all are finite" in why) == (reply.logprobs is None)
 
 
 def test_a_study_without_replies_is_named_with_those_that_the_store_has(path: Path) -> None:
