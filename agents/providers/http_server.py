@@ -15,8 +15,9 @@ from urllib.parse import SplitResult
 import aiohttp
 
 from agents.providers import addresses, wire
+from agents.providers.keys import refuse_without_key
 from arena.calls.absences import Absence
-from arena.errors import BadReplyError, ModelError, StudyError, UnreachableError
+from arena.errors import BadReplyError, ModelError, UnreachableError
 from arena.text import join_words
 
 FIRST_WAIT_S = 1.0
@@ -37,7 +38,7 @@ def key_for(name: str, url: SplitResult) -> str | None:
     key = addresses.key_in(variable)
     host = url.hostname or ""
     if not key and url.scheme == "https" and not addresses.is_loopback(host):
-        raise StudyError(
+        refuse_without_key(
             f"{name} at https://{host} needs a key, and {variable} is not set: run"
             f" `export {variable}=...` first (any word will do if the server wants none)"
         )

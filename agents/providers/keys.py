@@ -1,6 +1,7 @@
 """Load keys from a file of NAME=value lines, for users who do not want them in their shell.
 
-The keys go into the environment of this process and nowhere else.
+The keys go into the environment of this process and nowhere else.  What calls no model, as an
+estimate of costs, makes models without a key.
 """
 
 from __future__ import annotations
@@ -8,11 +9,32 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from arena.errors import StudyError
 
 LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)", re.DOTALL)
+
+NEEDED = ContextVar("keys are needed", default=True)
+
+
+@contextmanager
+def keys_not_needed() -> Iterator[None]:
+    """Let models be made without their keys, which will never be called."""
+    token = NEEDED.set(False)
+    try:
+        yield
+    finally:
+        NEEDED.reset(token)
+
+
+def refuse_without_key(why: str) -> None:
+    """Raise StudyError, which says that a model has no key, where it needs one."""
+    if NEEDED.get():
+        raise StudyError(why)
 
 
 def load_keys(path: Path) -> list[str]:

@@ -28,6 +28,7 @@ from agents.providers.addresses import address_in
 from agents.providers.api_model import NOWHERE, ApiModel
 from agents.providers.cache_marks import ANTHROPIC_MARK, mark_beginnings
 from agents.providers.completions import chat_messages, completion_counts, first_choice
+from agents.providers.keys import refuse_without_key
 from agents.providers.litellm_batches import litellm_batches
 from agents.providers.litellm_wire import EXCHANGE, Exchange
 from agents.providers.litellm_wire import litellm_library as litellm_library
@@ -376,7 +377,7 @@ def check_key(library: ModuleType, reference: str) -> None:
     # Clouds (AWS_..., VERTEXAI_...) may have their keys elsewhere: their own libraries find them,
     # or say so at the first call.
     if missing and all(name.endswith("_API_KEY") for name in missing):
-        raise StudyError(
+        refuse_without_key(
             f"{reference} needs a key: run `export {missing[-1]}=...` first (LiteLLM looks at"
             f" {', '.join(missing)})"
         )

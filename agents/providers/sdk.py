@@ -27,6 +27,7 @@ from agents.providers.api_model import ApiModel
 from agents.providers.batch_endpoints import BatchModel
 from agents.providers.cache_marks import count_marks
 from agents.providers.faults import read_fault, too_long_error
+from agents.providers.keys import refuse_without_key
 from agents.providers.prices import (
     limit_longest_reply,
     price_of_reference,
@@ -184,7 +185,7 @@ class SdkModel(ApiModel):
         check_installed(name, api.package)
         self._key = key_in(api.key_variable)
         if not self._key:
-            raise StudyError(
+            refuse_without_key(
                 f"{name} needs a key, and {api.key_variable} is not set: run"
                 f" `export {api.key_variable}=...` first"
             )

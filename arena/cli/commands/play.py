@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Collection, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -183,6 +184,7 @@ def shard(text: str) -> tuple[int, int]:
 
 def run_study(options: argparse.Namespace) -> int:
     """Run `arena run`: play or estimate the stages of a study file."""
+    from agents.providers.keys import keys_not_needed, load_keys
     from arena.calls.prices import parse_price
     from arena.calls.rate_limits import parse_limits
     from arena.calls.retry import Retry
@@ -193,8 +195,6 @@ def run_study(options: argparse.Namespace) -> int:
 
     # Models read their keys when the study file creates them.
     if options.keys is not None:
-        from agents.providers.keys import load_keys
-
         load_keys(options.keys)
     selection = RunSelection(
         options.limit,
@@ -220,7 +220,9 @@ def run_study(options: argparse.Namespace) -> int:
         hooks=hooks_of(options),
         batches=batch_settings(options),
     )
-    stages = vary_options(load_stages(options.file, options.option), options.vary)
+    # What calls no model needs no key, so that a price is known before there is one.
+    with keys_not_needed() if options.dry_run else nullcontext():
+        stages = vary_options(load_stages(options.file, options.option), options.vary)
     # One study says its size in its summary; stages that depend on others say it before they start.
     if len(stages) > 1 or not isinstance(stages[0], Study):
         counts = count_episodes_by_study(stages, options.db)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agents.providers.keys import load_keys
+from agents import model
+from agents.providers.keys import keys_not_needed, load_keys
 from arena.errors import StudyError
 from tests.provider_faults import KEY
 
@@ -75,3 +76,21 @@ def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
     for path in (tmp_path / "none", tmp_path):
         with pytest.raises(StudyError, match="cannot be read: "):
             load_keys(path)
+
+
+@pytest.mark.parametrize(
+    ("variable", "reference"),
+    [
+        ("OPENAI_API_KEY", "openai/gpt-4o-mini"),
+        ("ANTHROPIC_API_KEY", "anthropic/claude-haiku-4-5"),
+        ("ARENA_HTTP_API_KEY", "http/m@https://api.example.com/v1"),
+    ],
+)
+def test_a_model_that_is_not_called_needs_no_key(
+    variable: str, reference: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(variable, raising=False)
+    with keys_not_needed():
+        assert model(reference).name == reference.partition("@")[0]
+    with pytest.raises(StudyError, match="needs a key"):
+        model(reference)

@@ -246,5 +246,5 @@ def test_a_dry_run_estimates_what_can_be_written_and_plays_nothing(
     assert main(["run", str(file), "--dry-run", "--db", str(tmp_path / "a.duckdb")]) == 0
     out = capsys.readouterr().out
     assert "tournament: 300 episodes to play, 1800 calls" in out
-    assert "tournament jury: 1,200 episodes, which are in no estimate here; it can be" in out
+    assert "tournament jury: 1,800 episodes, which are in no estimate here; it can be" in out
     assert not (tmp_path / "a.duckdb").exists()
