@@ -13,6 +13,7 @@ from analysis.figures.figure import Figure, Source
 from analysis.reports.estimators import LENGTH, EstimatorTable, estimator_tables
 from analysis.reports.plain_json import json_object
 from analysis.reports.tables.estimators import SIMULATED_ROWS
+from analysis.statistics.estimator_quality import MOST_MISSING
 from arena.text import pluralize
 
 TITLE = "Estimators of confidence: quality and cost"
@@ -43,6 +44,7 @@ def quality_and_cost(source: Source, path: Path) -> Figure:
     drawn, unit = with_cost([row for row in rows_of(shown) if row_known(row)])
     source = replace(source, simulated=source.simulated or shown.simulated)
     planted = [] if source.simulated else [row["name"] for row in drawn if row["simulated"]]
+    alone = [row["name"] for row in drawn if row["may_be_best"] is None]
     counted = (
         f"{pluralize(shown.replies, 'reply', 'replies')} to"
         f" {pluralize(shown.questions, 'question')}"
@@ -56,6 +58,10 @@ def quality_and_cost(source: Source, path: Path) -> Figure:
         f" estimator alone to rate one reply, beside the reply itself: {unit}. Bars are 95%"
         " intervals of other questions of this kind to the same models. Numbered, joined: no"
         " estimator is as good for less. Dashed: chance.",
+        "Not compared with the others, since more than"
+        f" {MOST_MISSING:.0%} is missing: {', '.join(alone)}."
+        if alone
+        else "",
         f"Drawn: {which}, the group with most replies of {len(tables)}." if tables[1:] else "",
         withheld,
         f"Crosses: {SIMULATED_ROWS}: {', '.join(planted)}." if planted else "",

@@ -7,7 +7,13 @@ from dataclasses import replace
 
 from analysis.read.scores import ANSWERS, READINGS, Spent
 from analysis.reports.blocks import Block, Document, document, sentences_block, table
-from analysis.reports.estimators import LENGTH, Calibration, EstimatorRow, EstimatorTable
+from analysis.reports.estimators import (
+    LEARNED,
+    LENGTH,
+    Calibration,
+    EstimatorRow,
+    EstimatorTable,
+)
 from analysis.reports.tables.formatting import (
     decimal,
     is_defined,
@@ -16,6 +22,7 @@ from analysis.reports.tables.formatting import (
     points,
 )
 from analysis.statistics.bootstrap import Interval
+from analysis.statistics.estimator_quality import MOST_MISSING
 from arena.text import pluralize
 
 SIMULATED_NOTICE = (
@@ -28,6 +35,7 @@ SIMULATED_ROWS = (
 SIMULATED = "SIMULATED"
 FEW_QUESTIONS = 20
 BEST = "*"
+NOT_COMPARED = "-"
 
 
 def estimators_document(found: EstimatorTable) -> Document:
@@ -70,6 +78,8 @@ def heading(found: EstimatorTable) -> str:
 def blocks(found: EstimatorTable) -> Iterator[Block]:
     """Return all blocks; those without rows or notes are not shown."""
     yield head_block(found)
+    if not found.replies:
+        return
     yield areas_block(found)
     yield equal_length_block(found.estimators)
     yield order_block(found.estimators)
@@ -90,6 +100,12 @@ def head_block(found: EstimatorTable) -> Block:
         f" {percent(found.right)}% right."
     )
     notes = [counted]
+    if not found.replies:
+        several = pluralize(found.ungraded, "reply", "replies")
+        return sentences_block(
+            f"Nothing to compare: of {several} it cannot be told whether they are right"
+            f"{'' if found.kind == ANSWERS else ', since nobody has judged the debates'}."
+        )
     if found.ungraded:
         notes.append(
             f"Left out: {pluralize(found.ungraded, 'reply', 'replies')} of which it cannot be told"
@@ -115,7 +131,7 @@ def areas_block(found: EstimatorTable) -> Block:
     """Return what each estimator knows over and within questions."""
     rows = [
         (
-            f"{row.name} {BEST}" if row.quality.may_be_best else row.name,
+            f"{row.name} {mark}" if (mark := mark_of(row)) else row.name,
             share_missing(row),
             area_cell(row.quality.over),
             number_interval(row.quality.over_at_once),
@@ -126,8 +142,23 @@ def areas_block(found: EstimatorTable) -> Block:
     notes = ["Intervals 95%, of one estimator alone; at once: of all of them together."]
     if any(row.quality.may_be_best for row in found.estimators):
         notes.append(f"{BEST} cannot be told from the best over questions.")
+    if any(map(left_out, found.estimators)):
+        notes.append(
+            f"{NOT_COMPARED} not compared with the others: more than {percent(MOST_MISSING, 0)}%"
+            " missing, or no AUROC of the rest."
+        )
     title = "AUROC: which questions are hard, and which replies are right"
     return table(title, "estimator, missing %, over questions, at once, within", rows, notes)
+
+
+def mark_of(row: EstimatorRow) -> str:
+    """Return the mark of what may be best, or of what was compared with nothing; or nothing."""
+    return BEST if row.quality.may_be_best else NOT_COMPARED if left_out(row) else ""
+
+
+def left_out(row: EstimatorRow) -> bool:
+    """Tell whether an estimator was not compared; the length of a reply never is."""
+    return row.quality.may_be_best is None and row.name != LENGTH
 
 
 def area_cell(area: Interval) -> str:
@@ -257,7 +288,10 @@ def dollars(value: float) -> str:
 def missing_block(found: EstimatorTable) -> Block:
     """Return why values are missing."""
     every: dict[str, Mapping[str, int]] = {row.name: row.missing for row in found.estimators}
-    every |= found.not_available
+    # An estimator that is learned from its features has no value of its own, and a row as such.
+    learned = {f"{name}, {LEARNED}": name for name in found.not_available}
+    shown = {learned[name] for name in every if name in learned}
+    every |= {name: why for name, why in found.not_available.items() if name not in shown}
     lines = [
         (name, reason, count)
         for name, reasons in every.items()

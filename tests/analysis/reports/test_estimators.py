@@ -165,6 +165,27 @@ def test_rows_for_which_simulated_models_were_asked_are_marked(found: EstimatorT
     assert [name for name, simulated in told.items() if simulated] == ["probe, learned"]
 
 
+def test_rows_that_were_not_compared_are_told_from_those_that_are_worse(
+    found: EstimatorTable,
+) -> None:
+    [areas] = [block for block in estimators_document(found).blocks if "hard" in block.title]
+    names = [str(row[0]) for row in areas.rows]
+    assert {"gaps -", "length", "sees *", "stated"} <= set(names)
+    assert "- not compared with the others: more than 10% missing" in str(areas)
+
+
+def test_without_a_right_or_wrong_reply_one_sentence_says_so(found: EstimatorTable) -> None:
+    empty = replace(found, kind="speeches", replies=0, ungraded=24)
+    [block] = [each for each in estimators_document(empty).blocks if each.notes or each.rows]
+    assert "24 replies it cannot be told" in str(block)
+    missing = estimators_document(found).blocks[-1]
+    # What is learned has its own row, and no missing values beside it.
+    assert {row[0] for row in missing.rows} == {"gaps", "never", "probe, learned"} & {
+        *(row.name for row in found.estimators if row.missing),
+        "never",
+    }
+
+
 def test_the_front_has_those_that_none_beats_for_less() -> None:
     rows = [
         {"auroc": 0.6, "dollars": 0.0, "calls": 0},
