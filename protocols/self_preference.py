@@ -31,7 +31,7 @@ from arena.play.episode import Episode
 from arena.play.prompt import Prompt
 from arena.play.reading import as_reply
 from arena.score import SCORED, Score
-from arena.studies.lineups import agents_in, check_agents
+from arena.studies.lineups import agents_in
 from arena.studies.study import Arm, Study, subjects_of
 from arena.tournaments.pairings import check_agent_names
 from arena.tournaments.stages import Rename, Stage, agents_of, count_episodes, rename_stage
@@ -189,7 +189,6 @@ def preferences_of(
     pair on each question that both have answered in one arm.  Raises StudyError for two judges of
     one name, or none, and when the stage begins for a study without pairs.
     """
-    check_agents(judges, "judges of preferences_of()")
     own = {} if isinstance(of, str) else {agent.name: agent for agent in agents_of(of)}
     if judges or not own:
         check_agent_names(judges, "judge")

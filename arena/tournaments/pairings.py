@@ -13,7 +13,7 @@ from itertools import combinations
 from pathlib import Path
 
 from arena.errors import StudyError
-from arena.studies.lineups import Seating
+from arena.studies.lineups import Seating, check_agents
 from arena.studies.study import Arm, Options, Protocol, Study, protocol_version
 from arena.studies.versions import in_version
 from arena.tournaments.stages import Stage
@@ -222,10 +222,11 @@ def swiss_round(
 
 
 def check_agent_names(agents: Sequence[Agent], what: str) -> None:
-    """Raise StudyError if there are no agents, or if two share a name.
+    """Raise StudyError if there are no agents, if one is none, or if two share a name.
 
     The results of two agents with one name would be pooled.
     """
+    check_agents(agents, f"the list of {what}s")
     if not agents:
         raise StudyError(f"there is no {what}; name at least one")
     name, count = Counter(agent.name for agent in agents).most_common(1)[0]

@@ -175,7 +175,7 @@ def test_a_stage_without_judges_or_with_two_of_one_name_is_refused() -> None:
         preferences_of("p", "q")
     wrong: Any = "sim/solver"
     for judges, says in ((wrong, "several agents, found str$"), ([wrong], "an Agent, found str;")):
-        with pytest.raises(StudyError, match=rf"^judges of preferences_of\(\) .*{says}"):
+        with pytest.raises(StudyError, match=rf"^the list of judges .*{says}"):
             preferences_of("p", "q", judges)
     lineups = [{"solver": agent("sim/solver", name=name)} for name in "ab"]
     study = Study("q", [Arm("arm", single, lineups)], [Subject("?")])
