@@ -28,6 +28,8 @@ MOST_TOKENS = 2_000
 LEAST_LIKELY = 10
 # The protocol whose prompts hold private thoughts of another play.
 LABELLING = "private_reasoning"
+# The phase in which a model is given again what it was sent and said (protocols/estimators).
+READING_AGAIN = "read"
 # Shorter private texts, such as "I agree", also occur in public ones.
 SHORTEST_SECRET = 16
 # (least probability, shade): 5 is the most probable.
@@ -58,8 +60,8 @@ SEAT = "from seats where episode = ? and seat = ?"
 MEASURES = """
     select name, value from measures where episode = ? and seat = ? and step = ? order by name
 """
-# Also those of the play on which an aside hangs, and of plays that a scorer reads again: their
-# words stood as text in prompts of versions before this one.
+# Also those of the play on which an aside hangs, and of plays that were scored: their words may
+# stand as text in a prompt.
 PRIVATE_WORDS = """
     with shown as (select unnest($1::varchar[]) as episode),
     told as (from turns semi join shown using (episode))
@@ -73,8 +75,10 @@ PRIVATE_WORDS = """
 PRIVATE_RATINGS = """
     select distinct confidence from turns
     where list_contains($1::varchar[], episode) and not coalesce(rating_public, false)
-        and confidence_status <> 'not asked'
 """
+SCORED = "select distinct episode from scores where scoring = ?"
+# A scorer may read again all that its own model has said.
+SAID_BY = "select episode, seat from seats where model = ? and list_contains(?::varchar[], episode)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,8 @@ def call(site: Site, name: str, query: Query) -> Page:
             request, why_not = request_or_reason(ask, turn, seated, attempts, play)
         if request and not site.private and play["protocol"] == LABELLING:
             request, why_not = None, "not shown: it holds private thoughts of the debate"
+        if turn and not site.private and is_scoring(play) and turn["phase"] == READING_AGAIN:
+            request, why_not = None, "not shown: a stored request and its raw reply, read again"
         if request and turn and not site.private:
             request = without_private(request, secrets_of(ask, turn, play))
     # One more than is shown tells whether some are left out.
@@ -233,6 +239,9 @@ def request_or_reason(
     """Return (the request, ""), or (None, the reason why it cannot be shown)."""
     # An aside goes on as the seat it asks, and a seat of a fork as that of its name.
     also = {(play["parent"], play["parent_seat"]), (play["parent"], turn["seat"])}
+    if is_scoring(play) and seated:
+        said = ask(SAID_BY, [seated["model"], sorted(shown_episodes(turn))])
+        also |= {(row["episode"], row["seat"]) for row in said}
     # A re-ask is another request: its settings do not belong to this prompt.
     first_asks = [attempt["sent"] for attempt in attempts if attempt["ask"] == 0]
     try:
@@ -241,10 +250,24 @@ def request_or_reason(
         return None, str(error)
 
 
+def is_scoring(play: Row) -> bool:
+    """Return whether stored replies are scored in a play."""
+    return play["subject_kind"] == "replies" and play["parent"] is None
+
+
+def shown_episodes(turn: Row) -> set[str]:
+    """Return the episodes whose turns the request of a turn shows."""
+    parts = (*(turn["prompt"] or ()), *(turn["prefill"] or ()))
+    return {part["episode"] for part in parts if part["episode"] is not None}
+
+
 def secrets_of(ask: Ask, turn: Row, play: Row) -> frozenset[str]:
     """Return the private words of all plays whose words a request may hold."""
-    parts = (*(turn["prompt"] or ()), *(turn["prefill"] or ()))
-    episodes = {turn["episode"], play["parent"], *(part["episode"] for part in parts)} - {None}
+    episodes = {turn["episode"], *shown_episodes(turn)}
+    if play["parent"] is not None:
+        episodes.add(play["parent"])
+    if is_scoring(play):
+        episodes |= {row["episode"] for row in ask(SCORED, [turn["episode"]])}
     words = [text for row in ask(PRIVATE_WORDS, [sorted(episodes)]) for text in row.values()]
     for row in ask(PRIVATE_RATINGS, [sorted(episodes)]):
         words += render("notes", None, None, row["confidence"]).splitlines()

@@ -11,12 +11,16 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from arena import MOTIONS, Agent, Arena, Arm, Study, run_stages
 from arena.errors import StudyError
 from arena.store.database import open_live, query
+from arena.types import BaseModel, Reply, Request
 from arena.web.pages import PAGES
 from arena.web.prompts import rebuild_request
 from arena.web.site import Ask, Row, Site
 from arena.web.words import render
+from protocols import named
+from protocols.scoring import score
 from tests.arena.web.conftest import RunningViewer
 from tests.arena.web.private_words import PRIVATE, plant
 from tests.arena.web.transcripts import ENDLESS, play, turn, write_store
@@ -132,6 +136,46 @@ def test_both_replies_of_who_was_asked_twice_stand_as_faces_in_an_aside(planted:
     assert "the rebuilt request has the stored hash" in told
     assert "REASKED-PLANTED" in told
     assert not [word for word in PRIVATE if word in hidden]
+
+
+class ReadsItself(BaseModel):
+    """Speaks with a short and a long private thought, and gives numbers off what it reads."""
+
+    name = "local/reads-itself"
+    simulated = True
+    capabilities = frozenset({"prefill", "measures", "readouts", "choices"})
+
+    async def __call__(self, request: Request) -> Reply:
+        if request.sampling.readouts:
+            return Reply('{"state": [0.5]}', measures={"logprob_sum": -1.0})
+        step = request.place.step
+        thought = "PLANTED" if step else "PLANTED and thought through at length"
+        return Reply(
+            f"<thoughts>{thought}</thoughts><speech>said {step}</speech><rating>7{step}</rating>"
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["transcript", "chat"])
+def test_what_a_model_reads_again_is_rebuilt_and_on_no_public_page(
+    tmp_path: Path, form: str
+) -> None:
+    path = tmp_path / "a.duckdb"
+    one = Agent("one", ReadsItself())
+    sides = {"proposition": one, "opposition": one}
+    played = Study("d", [Arm("d", named("debate"), [sides], {"form": form})], MOTIONS[:1])
+    run_stages(
+        Arena(path), [played, score("s", of=played, estimators=["read_logprob_sum", "p_ik"])]
+    )
+    rows = query(path, "select episode, seat, step, prompt from turns where phase = 'read'").rows
+    assert len(rows) == 12
+    assert "PLANTED" in str([prompt for *_, prompt in rows])
+    for *place, _ in rows:
+        hidden, told = made(path, *place, private=False), made(path, *place)
+        assert "PLANTED" not in hidden
+        assert "rating: 7" not in hidden
+        assert "may not see" not in told
+        assert "said" in told
 
 
 @pytest.mark.slow
