@@ -65,8 +65,8 @@ GUESSED_LETTER = (
     "G{rank}: guess number {rank}, nothing but the letter of an option\nP{rank}: its probability\n"
 )
 AT_ONCE = "\nGive your answer at once, without any reasoning.\n"
-# confidence_elicitation shows the answer of its own session as 0.1.0 did, line breaks included, until
-# its VERSION changes; whoever shows a stored answer puts it on one line (asking.in_box).
+# confidence_elicitation shows the answer of its own session as 0.1.0 did, line breaks included,
+# until its VERSION changes; whoever shows a stored answer puts it on one line (asking.in_box).
 POSSIBLE = "\nPossible answer: \\boxed{{{answer}}}\n"
 PROBE = (
     "\nHow likely is it that this possible answer is right? Reason briefly about this answer, not"
