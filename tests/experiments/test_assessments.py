@@ -112,6 +112,13 @@ def test_planted_abstentions_and_wandering_are_found_by_stage(tmp_path: Path) ->
     # Thoughts of one length have no correlation; those that wander are shorter the surer.
     assert rows["rl"].length_all.ci_high < -0.8
     assert "do not know" in str(arena.report(study.name))
+    # Not an answer that could not be read, in either place where reasons are counted.
+    [[unknown]] = arena.sql(
+        "select count(*) from question_plays where status = 'does not know'"
+    ).rows
+    assert unknown == rows["instruct"].unknown
+    [missing] = arena.sql("select reason, n from missing where what = 'answer'").rows
+    assert missing == ("does not know", rows["instruct"].unknown)
     with pytest.raises(StudyError, match="2 models need as many stages, found 1"):
         load_study(EXPERIMENTS / "thinking_out_loud.py", [f"models={models}", "stages=rl"])
 

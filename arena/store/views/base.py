@@ -332,7 +332,10 @@ RECORD_VIEWS: dict[str, View] = {
         " confidence, speech, winner, answer or vote; and whether it is missing",
         f"""
         with known as materialized (
-            select study, arm, episode, subject, status, error_kind from episodes)
+            select study, arm, episode, subject, status, error_kind from episodes),
+        unknown as (
+            select distinct episode, seat, confidence_status as said from latest_turns
+            where confidence_status = 'does not know')
         select study, arm, episode, subject, 'episode' as what, null as phase,
                status <> 'done' as missing,
                case status when 'done' then null when 'open' then 'open'
@@ -357,8 +360,9 @@ RECORD_VIEWS: dict[str, View] = {
         from verdicts t {KNOWN_DONE}
         union all
         select e.study, e.arm, e.episode, e.subject, 'answer', null, t.correct is null,
-               case when t.correct is null then coalesce(t.status, 'no answer') end
+               case when t.correct is null then coalesce(u.said, t.status, 'no answer') end
         from latest_answers t {KNOWN_DONE} semi join gradable g on g.episode = t.episode
+        left join unknown u on u.episode = t.episode and u.seat = t.seat and t.answer is null
         union all
         select e.study, e.arm, e.episode, e.subject,
                case when t.final then 'answer' else 'vote' end, null, t.answer is null,

@@ -53,11 +53,14 @@ QUESTION_VIEWS: dict[str, View] = {
         routed as (
             select episode, count(*) as routes,
                    string_agg(distinct router, ', ' order by router) as routers
-            from routes group by episode)
+            from routes group by episode),
+        unknown as (
+            select distinct episode, seat, confidence_status as said from latest_turns
+            where confidence_status = 'does not know')
         select e.study, e.arm, e.protocol, s.models, e.subject, e.repeat, e.episode, f.answer,
                f.canonical, f.correct, f.confidence, f.confidence_source,
                case when f.episode is null then 'no final answer'
-                    when f.correct is null then coalesce(f.status, 'no answer')
+                    when f.correct is null then coalesce(u.said, f.status, 'no answer')
                     else coalesce(f.status, 'graded') end as status, g.paths, g.paths_correct,
                g.paths_unreadable, coalesce(r.routes, 0) as routes, r.routers,
                coalesce(c.calls, 0) as calls, coalesce(c.answered, 0) as answered, c.tokens_in,
@@ -65,6 +68,7 @@ QUESTION_VIEWS: dict[str, View] = {
                coalesce(c.calls_of_unknown_cost, 0) as calls_of_unknown_cost, f.reader_version
         from episodes e semi join gradable using (episode) join given g using (episode)
         left join (from latest_answers where final) f using (episode)
+        left join unknown u on u.episode = f.episode and u.seat = f.seat and f.answer is null
         left join seated s using (episode)
         left join spent c using (episode) left join routed r using (episode)
         where e.status = 'done'
