@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocols.confidence import CHAIN, CLOSING, MULTI_STEP, PROBE, VANILLA
+from protocols.confidence_prompts import CHAIN, CLOSING, MULTI_STEP, PROBE, VANILLA
 from protocols.parsing.answers import ASK_ANSWER
 from protocols.parsing.confidence import (
     ASK_ANSWER_AND_CONFIDENCE,
