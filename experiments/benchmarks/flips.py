@@ -114,6 +114,7 @@ def write_rare_lines(path: Path) -> None:
         line("deviations", {"registration": "0", "run": "r", "part": "arms", "noted_at": at}),
         line("label_entries", {"item": "e", "kind": "episode", "question": "winner", "rater": "r"}),
         line("published_numbers", {"item": "e", "model": "m", "name": "tokens", "value": 1.0}),
+        line("scores", {"scoring": "s", "episode": "e", "seat": "a", "step": 0, "name": "length"}),
         line("images", {"image": "0", "media_type": "image/png", "base64": "iVBORw0KGgo="}),
         line(
             "batch_plans", {"batch": "b", "run": "r", "study": "s", "model": "m", "planned_at": at}
