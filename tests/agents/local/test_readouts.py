@@ -125,6 +125,19 @@ async def test_a_reply_of_the_model_is_read_as_its_own_tokens_to_the_end() -> No
     await toy.close()
 
 
+async def test_a_tokenizer_that_drops_characters_costs_the_answers_numbers_alone() -> None:
+    toy = model("toy/sum")
+    said = "\u00e9 2+4=6\n\n\\boxed{6}"
+    place = f"@{said.index('{') + 1}:{said.index('}')}"
+    readouts = (f"tokens{place}", f"attention_chain{place}")
+    messages = (Message("user", "12+34+56"), Message("assistant", said))
+    read = await toy(Request(messages, Sampling(readouts=readouts), 1, PLACE))
+    await toy.close()
+    assert "drops characters" in read.text
+    assert "logprob_mean" in (read.measures or {})
+    assert not any("answer" in name for name in read.measures or {})
+
+
 async def test_the_state_is_that_of_the_last_token_of_the_prompt(local: LocalModel) -> None:
     alone = await local(request(Sampling(readouts=("state",)), None))
     before = await local(request(Sampling(readouts=("state",))))
