@@ -146,10 +146,9 @@ def estimator(name: str) -> Protocol:
     """Return the function that gives an estimator.  Raises StudyError if there is no such name."""
     if name not in HOME:
         near = difflib.get_close_matches(name, HOME, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise StudyError(
-            f"there is no estimator {name!r}; {hint}there are {', '.join(sorted(HOME))}"
-        )
+        # All hundred names fill a screen, and a misspelt one needs one of them.
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(HOME))}"
+        raise StudyError(f"there is no estimator {name!r}; {hint}")
     module, function = HOME[name]
     found: Protocol = getattr(import_module(module), function)
     return found

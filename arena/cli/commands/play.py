@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 
 # What `arena report` can show of a study: debates, or answers to questions.
+# The studies whose replies were scored by these.
+SCORED = """
+    select distinct p.study from latest_scores s join plays p using (episode)
+    where list_contains(?, s.scoring_study) order by 1
+"""
 REPORTABLE = """
     select study from episodes join seats using (episode) where seat = 'proposition'
     union
@@ -308,8 +313,11 @@ def print_outcome(path: Path, summaries: Collection[Summary]) -> int:
         again += ", and --retry-failed" if remedies else " --retry-failed"
     todo = f"continue with {again}; " if failed or unfinished else ""
     reportable = [study for (study,) in select_rows(path, REPORTABLE) if study in latest]
+    scored = [study for (study,) in select_rows(path, SCORED, [list(latest)])]
     look = "status"
-    if judged or reportable:
+    if scored:
+        look = f"report --estimators --study {shlex.quote(scored[0])}"
+    elif judged or reportable:
         look = f"{'rank' if judged else 'report'} --study {shlex.quote([*judged, *reportable][0])}"
     print(f"the record is in {path}; {todo}next: arena {look} --db {shlex.quote(str(path))}")
     print_journals_left(path)
