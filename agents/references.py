@@ -171,7 +171,7 @@ def model(reference: str) -> Model:
 
         return toy_model(rest)
     if kind in ("nli", "similarity"):
-        from agents.local.pairs import pair_model
+        from agents.local.readouts.pairs import pair_model
 
         return pair_model("nli" if kind == "nli" else "similarity", rest)
     if kind == "sim":

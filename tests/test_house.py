@@ -51,7 +51,7 @@ BROAD = {
 }
 # What other libraries call with arguments of their own.
 CALLED_BY_OTHERS = {
-    "agents.local.attention_chain.watched_attention",
+    "agents.local.readouts.attention_chain.watched_attention",
     "agents.local.forward.page_attention",
 }
 MOST_LINES = 440

@@ -18,9 +18,9 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from agents.local.adapters import merge_adapter
-from agents.local.quantized import quantize
 from agents.local.settings import Settings
+from agents.local.weights.adapters import merge_adapter
+from agents.local.weights.quantized import quantize
 from arena.errors import StudyError
 
 # Smaller weights are read in a moment, without a progress bar.

@@ -1,8 +1,8 @@
 """Models on this machine, by reference: `local/<folder or hub id>`, and the toy, `toy/sum`.
 
 A revision follows after an "@": of a hub id a branch, tag or commit, of a folder the first digits
-of its digest (digest.py).  It is part of the model's name, and so of every episode's id; settings,
-which are not, follow after a question mark (settings.py):
+of its digest (weights/digest.py).  It is part of the model's name, and so of every episode's id;
+settings, which are not, follow after a question mark (settings.py):
 `local/Qwen/Qwen3-0.6B?slots=32&context=8192&dtype=bfloat16&device=cuda:1`.
 
 The weights are read when a run begins, and stay; agents of the same reference share one engine.  A
@@ -173,7 +173,7 @@ class LocalModel(ProviderModel):
         """
         if self._digest is None:
             # Imports the hub's library, which plans without local models do not need.
-            from agents.local.digest import digest_of, folder_of
+            from agents.local.weights.digest import digest_of, folder_of
 
             with suppress(OSError, ValueError, LookupError):
                 folder = folder_of(self._where, self._hub_revision())
@@ -190,7 +190,7 @@ class LocalModel(ProviderModel):
 
         Takes the digest of the weights that are read next.
         """
-        from agents.local.digest import check_digest
+        from agents.local.weights.digest import check_digest
 
         check_digest(self.name, self._where, self._revision, self.find_digest())
 
@@ -242,7 +242,7 @@ class LocalModel(ProviderModel):
     def _generation_config(self) -> dict[str, object]:
         """Return the settings in generation_config.json, empty while they are not on this disk."""
         if not self._configured:
-            from agents.local.digest import folder_of
+            from agents.local.weights.digest import folder_of
 
             folder = Path(self._where)
             if not folder.is_dir():
@@ -333,7 +333,7 @@ class LocalModel(ProviderModel):
                 sent=False,
             )
         if request.sampling.readouts:
-            from agents.local.readouts import read_off
+            from agents.local.readouts.given_replies import read_off
 
             return await read_off(self.name, self._chat, self._copies, engine, request)
         if request.sampling.choices:

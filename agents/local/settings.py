@@ -11,7 +11,7 @@ from arena.errors import StudyError
 
 # The settings that are whole numbers, and the largest number of each.
 MAX_SETTINGS = {"slots": 4096, "context": 2**24}
-# Formats that keep the weights of linear layers in few bits (quantized.py).
+# Formats that keep the weights of linear layers in few bits (weights/quantized.py).
 QUANTIZED = ("int8", "int4", "fp8")
 DTYPES = ("float32", "bfloat16", "float16", *QUANTIZED)
 NAMES = ("dtype", "device", "slots", "context", "seeds", "adapter")

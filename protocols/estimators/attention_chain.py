@@ -11,9 +11,9 @@
     uqac_kept_mean
 
 A local model reads the reply and measures them in one pass and one batch of variants
-(agents/local/attention_chain.py, with what is kept and what is different).  In the details stand
-the sum before it was cut, how long the chain was, and how many variants there were.  A model whose
-attention cannot be read says so in the status.
+(agents/local/readouts/attention_chain.py, with what is kept and what is different).  In the details
+stand the sum before it was cut, how long the chain was, and how many variants there were.  A model
+whose attention cannot be read says so in the status.
 """
 
 from __future__ import annotations

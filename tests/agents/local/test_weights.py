@@ -16,9 +16,9 @@ from agents.local.choosing import TokenSampling
 from agents.local.drafts import Job
 from agents.local.engines import Engines, start_engine
 from agents.local.loading import load, load_copies
-from agents.local.quantized import QuantizedLinear
 from agents.local.settings import Settings
 from agents.local.sizing import batching_problem, slot_logits
+from agents.local.weights.quantized import QuantizedLinear
 from arena.errors import StudyError
 from arena.types import Sampling
 from tests.provider_faults import ask

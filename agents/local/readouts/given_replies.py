@@ -24,11 +24,11 @@ from numpy.typing import NDArray
 from transformers import PreTrainedModel
 from transformers.utils import ModelOutput
 
-from agents.local.attention_chain import Watcher, is_stop_word, measure_chain, watched
 from agents.local.loading import LoadedModel
 from agents.local.measures import measure, reply_measures
-from agents.local.passes import last_states, logits_of
 from agents.local.prompts import ChatTokenizer
+from agents.local.readouts.attention_chain import Watcher, is_stop_word, measure_chain, watched
+from agents.local.readouts.passes import last_states, logits_of
 from arena.errors import ContextOverflowError, RefusedError
 from arena.sampling import READOUT
 from arena.types import Alternative, Reply, Request, TokenChoice

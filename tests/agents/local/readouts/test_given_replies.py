@@ -15,7 +15,7 @@ import torch
 
 from agents import agent, model
 from agents.local.model import LocalModel
-from agents.local.readouts import STATE_NUMBERS, STATE_SEED
+from agents.local.readouts.given_replies import STATE_NUMBERS, STATE_SEED
 from agents.scripted import scripted_model
 from arena import Arena, Arm, Study
 from arena.errors import ContextOverflowError, RefusedError, StudyError
@@ -97,7 +97,7 @@ async def test_a_long_vocabulary_is_read_in_stretches_with_the_same_numbers(
     local: LocalModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = await local(request(TOKENS))
-    monkeypatch.setattr("agents.local.readouts.LOGITS_PER_STRETCH", 600)
+    monkeypatch.setattr("agents.local.readouts.given_replies.LOGITS_PER_STRETCH", 600)
     parts = await local(request(TOKENS))
     assert parts.measures == pytest.approx(whole.measures, abs=1e-5)
     assert [each.token for each in parts.logprobs or ()] == [
@@ -173,7 +173,7 @@ async def test_a_reading_that_fails_fails_alone(
         raise fault
 
     with monkeypatch.context() as patch:
-        patch.setattr("agents.local.readouts.measured_reply", fail)
+        patch.setattr("agents.local.readouts.given_replies.measured_reply", fail)
         with pytest.raises(kind, match=words):
             await local(request(TOKENS))
     assert (await local(request(TOKENS))).finish_reason == "read"

@@ -20,7 +20,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from agents.local.pair_outputs import LABELS, Kind, check_outputs, is_classifier, labels_of
+from agents.local.readouts.pair_outputs import LABELS, Kind, check_outputs, is_classifier, labels_of
 from agents.local.settings import Settings
 from arena.errors import StudyError
 

@@ -10,7 +10,7 @@ import torch
 from transformers import AutoModel, AutoModelForSequenceClassification
 
 from agents import agent, model
-from agents.local.pairs import PairModel
+from agents.local.readouts.pairs import PairModel
 from arena.errors import RefusedError, StudyError
 from arena.play.sync import run_blocking
 from arena.types import Message, Place, Request, Sampling
@@ -51,7 +51,7 @@ def test_probabilities_stand_in_the_order_of_the_names_whatever_that_of_the_outp
         shares = whole(**tokenizer()(*pair, return_tensors="pt")).logits[0].softmax(-1).tolist()
         expected.append([shares[1], shares[2], shares[0]])
     for batch in (2**13, 1):
-        monkeypatch.setattr("agents.local.pair_scorers.TOKENS_PER_BATCH", batch)
+        monkeypatch.setattr("agents.local.readouts.pair_scorers.TOKENS_PER_BATCH", batch)
         found = ask(f"nli/{folders['nli']}", {"pairs": PAIRS})
         assert found["probabilities"] == [pytest.approx(row, abs=1e-5) for row in expected]
     assert ask(f"nli/{folders['nli']}", {"pairs": []}) == {"probabilities": []}

@@ -29,7 +29,7 @@ from transformers import AttentionInterface, PreTrainedModel
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 from transformers.utils import ModelOutput
 
-from agents.local.passes import last_states, logits_of
+from agents.local.readouts.passes import last_states, logits_of
 
 # What weights on the ten positions before the query are multiplied by, the nearest first.
 DAMPING = (

@@ -26,13 +26,13 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from agents.local.pair_outputs import Kind, check_outputs
+from agents.local.readouts.pair_outputs import Kind, check_outputs
 from agents.local.settings import Settings, find_weights, parse_settings
 from arena.errors import RefusedError, StudyError
 from arena.types import BaseModel, Price, Reply, Request
 
 if TYPE_CHECKING:
-    from agents.local.pair_scorers import PairScorer
+    from agents.local.readouts.pair_scorers import PairScorer
 
 EXAMPLES: dict[Kind, str] = {
     "nli": "microsoft/deberta-large-mnli",
@@ -98,8 +98,8 @@ class PairModel(BaseModel):
         with self._lock:
             if self._scorer is None:
                 # Imports torch and transformers, which plans do not need.
-                from agents.local.digest import check_digest
-                from agents.local.pair_scorers import load_scorer
+                from agents.local.readouts.pair_scorers import load_scorer
+                from agents.local.weights.digest import check_digest
 
                 check_digest(self.name, self._where, self._revision, self.find_digest())
                 hub = None if Path(self._where).is_dir() else self._revision
@@ -110,7 +110,7 @@ class PairModel(BaseModel):
     def find_digest(self) -> str | None:
         """Return the sha256 of the files that decide its replies; None: not on this disk."""
         if self._digest is None:
-            from agents.local.digest import digest_of, folder_of
+            from agents.local.weights.digest import digest_of, folder_of
 
             hub = None if Path(self._where).is_dir() else self._revision
             with suppress(OSError, ValueError, LookupError):

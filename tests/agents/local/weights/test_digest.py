@@ -12,8 +12,8 @@ import pytest
 from huggingface_hub import constants
 
 from agents import agent, model
-from agents.local import digest
-from agents.local.digest import digest_of, folder_of
+from agents.local.weights import digest
+from agents.local.weights.digest import digest_of, folder_of
 from arena import Arena, Arm, Study
 from arena.errors import StudyError
 from arena.types import Sampling

@@ -12,7 +12,7 @@ import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from agents import model
-from agents.local.attention_chain import (
+from agents.local.readouts.attention_chain import (
     HEADS,
     Row,
     Variants,
@@ -27,7 +27,7 @@ from agents.local.attention_chain import (
     variants_of,
     watched,
 )
-from agents.local.passes import last_states
+from agents.local.readouts.passes import last_states
 from arena.types import Message, Place, Request, Sampling
 from tests.tiny_models import tiny, tokenizer
 
@@ -150,7 +150,7 @@ def test_variants_in_batches_are_variants_alone(
 ) -> None:
     variants = Variants((20, 30), (None, (0, 5), (1, 6), (1, 7)))
     together = variant_products(weights, IDS[:39], variants, [36, 37])
-    monkeypatch.setattr("agents.local.attention_chain.TOKENS_PER_PASS", 40)
+    monkeypatch.setattr("agents.local.readouts.attention_chain.TOKENS_PER_PASS", 40)
     for one, other in zip(
         together, variant_products(weights, IDS[:39], variants, [36, 37]), strict=True
     ):
