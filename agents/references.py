@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from agents.providers.sampling import ProviderModel, out_of_range
+from arena.decoding import decoding_problem
 from arena.errors import StudyError
 from arena.plugins import MODELS, Plugin, find_plugin, plugins
 from arena.types import Agent, BaseModel, Model, Sampling
@@ -272,8 +273,11 @@ def agent(
         speaker.drop_unsupported = drop_unsupported
     if why is None and drop_unsupported:
         asked, sampling = sampling, speaker.supported_sampling(sampling)
+        if decoding_problem(sampling.decoding, speaker.capabilities) is not None:
+            sampling = replace(sampling, decoding=None)
         note_left_out(speaker, asked, sampling)
     why = why or speaker.unsupported_reason(sampling)
+    why = why or decoding_problem(sampling.decoding, speaker.capabilities)
     if why is not None:
         raise StudyError(f"{speaker.name} does not support this sampling: {why}")
     # Agents of two efforts need two names, as those of two models have them.
@@ -289,7 +293,7 @@ def agent(
 def note_left_out(speaker: Model, asked: Sampling, kept: Sampling) -> None:
     """Note on a model which settings of those asked for it is not sent, and why."""
     if isinstance(speaker, ProviderModel):
-        reasons = speaker.unsupported_settings(asked)
+        reasons = speaker.unsupported(asked)
     else:
         # A model of another package says in its own words what it does not support, if at all.
         why = speaker.unsupported_reason(asked) or f"{speaker.name} does not support it"

@@ -15,6 +15,7 @@ from typing import TypeGuard
 
 import orjson
 
+from arena.decoding import Decoding
 from arena.errors import StudyError
 from arena.former_names import former_fields
 
@@ -193,6 +194,7 @@ class Sampling:
     `frequency_penalty` lie in [-2, 2], `repetition_penalty` in (0, 2] (1: none).  `extra` holds
     settings in the provider's own words, as they stand in a request's body: it identifies episodes
     as the others do, and never holds a key.  Both take a dictionary, and keep it as a JsonObject.
+    `decoding` is one of the ways of decoding in arena/decoding.py, which local models have.
     Raises StudyError if one of them is no JSON object or longer than MOST_BYTES, if `extra` holds a
     credential, and for a list or an object in another field.
     """
@@ -213,6 +215,7 @@ class Sampling:
     repetition_penalty: float | None = None
     extra: Mapping[str, object] | None = None
     readouts: tuple[str, ...] = ()
+    decoding: Decoding | None = None
 
     def __post_init__(self) -> None:
         for name in ("stop", "choices", "readouts"):
@@ -228,6 +231,11 @@ class Sampling:
                     f"{name} is no {type(value).__name__}, found {short(value)}; see arena.Sampling"
                     " for what it may be"
                 ) from error
+        if not (self.decoding is None or isinstance(self.decoding, Decoding)):
+            raise StudyError(
+                f"decoding is a way of arena/decoding.py, such as SoftThinking(), not"
+                f" {short(self.decoding)}"
+            )
         if (found := credential_in(self.extra)) is not None:
             raise StudyError(
                 f"extra holds {found!r}, which looks like the name of a key: settings are stored,"
@@ -255,6 +263,8 @@ class Sampling:
                 content[name] = thaw(value)
         if self.readouts:
             content["readouts"] = self.readouts
+        if self.decoding is not None:
+            content["decoding"] = self.decoding.content()
         return content
 
 

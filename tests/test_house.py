@@ -17,14 +17,14 @@ PACKAGES = ("arena", "agents", "protocols", "analysis")
 LAYERS = (
     "arena.types arena.sampling arena.price arena.reply arena.images arena.batches arena.private"
     " arena.errors arena.text arena.former_names arena.packages arena.plugins"
-    " arena.events arena.score",
+    " arena.events arena.score arena.decoding",
     "arena.store arena.grading",
     "arena.calls",
     "arena.studies",
     "arena.play",
     "arena.tournaments",
     "agents protocols analysis",
-    "arena.imports arena.exports",
+    "arena.imports arena.exports arena.machines",
     "arena.arena",
     "arena.web",
     "arena.cli",

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeGuard
 
+from arena.decoding import decoding_problem
 from arena.sampling import EFFORTS, READOUT, READOUTS
 from arena.types import BaseModel, Request, Sampling
 
@@ -166,6 +167,12 @@ class ProviderModel(BaseModel):
         """Return the reason for each setting that is known not to be supported."""
         return unsupported_among(sampling, "choices")
 
+    def unsupported(self, sampling: Sampling) -> dict[str, str]:
+        """Return the reasons of `unsupported_settings`, and that for a way of decoding."""
+        reasons = self.unsupported_settings(sampling)
+        why = decoding_problem(sampling.decoding, self.capabilities)
+        return reasons if why is None else {**reasons, "decoding": why}
+
     def wrong_value(self, sampling: Sampling) -> str | None:
         """Return why a value cannot be sent to this model, whatever may be left out, else None."""
         return out_of_range(sampling, max_temperature=self.max_temperature) or (
@@ -178,11 +185,11 @@ class ProviderModel(BaseModel):
     def unsupported_reason(self, sampling: Sampling) -> str | None:
         """Return why the model does not support the sampling; None if it does, as far as known."""
         wrong = self.wrong_value(sampling)
-        return wrong or unsupported_message(self.unsupported_settings(sampling))
+        return wrong or unsupported_message(self.unsupported(sampling))
 
     def supported_sampling(self, sampling: Sampling) -> Sampling:
         """Return the sampling without the settings that the model does not support."""
-        return drop_settings(sampling, self.unsupported_settings(sampling))
+        return drop_settings(sampling, self.unsupported(sampling))
 
     def lacks(self, sampling: Sampling) -> dict[str, str]:
         """Return the reason for each setting of a question that is left out, where that is allowed.
@@ -191,7 +198,7 @@ class ProviderModel(BaseModel):
         """
         if not self.drop_unsupported:
             return {}
-        unsupported = self.unsupported_settings(sampling)
+        unsupported = self.unsupported(sampling)
         return {name: why for name, why in unsupported.items() if name != "choices"}
 
     def supported_request(self, request: Request) -> Request:

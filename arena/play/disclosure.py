@@ -91,6 +91,7 @@ class Disclosure:
             self._check_words(seat, [seat.agent.system])
             # Each of the words, and all of them joined, since each may be a piece.
             given = [*texts_in(sampling.response_schema), *texts_in(sampling.extra)]
+            given += texts_in(sampling.decoding and sampling.decoding.content())
             for words in filter(None, (sampling.stop, sampling.choices, given)):
                 for texts in (*([text] for text in words), words):
                     self._check_words(seat, texts)

@@ -25,10 +25,9 @@ from arena.errors import (
     STOPPING,
     ArenaError,
     BusySeatError,
-    ProtocolError,
     ReplayError,
-    StudyError,
 )
+from arena.play.abilities import check_abilities
 from arena.play.disclosure import Disclosure
 from arena.play.prompt import IMAGE, BuiltPrompt, Chat, Prompt, PromptPart
 from arena.play.reading import (
@@ -171,21 +170,7 @@ class Episode:
         sampling = sampling or seat.agent.sampling
         self.disclosure.check_agent(seat)
         built = self.disclosure.build(prompt, seat, prefill, sampling)
-        if built.prefill and "prefill" not in seat.agent.model.capabilities:
-            raise ProtocolError(
-                f"{seat.name} was to continue a prefill, which {seat.agent.model.name} cannot:"
-                " use a local model, or a server with prefill"
-            )
-        if built.images and "images" not in seat.agent.model.capabilities:
-            raise StudyError(
-                f"{seat.name} is to be shown an image, which {seat.agent.model.name} does not take;"
-                " use a model that does"
-            )
-        if sampling.readouts and "readouts" not in seat.agent.model.capabilities:
-            raise StudyError(
-                f"{seat.name} is to be read off ({', '.join(sampling.readouts)}), which needs a"
-                f" model on this machine; {seat.agent.model.name} is none: give a local/ model"
-            )
+        check_abilities(seat, built, sampling)
         self.shown_images.update(built.images)
         self._record_seat(seat)
         # Steps are counted before anything is awaited: they follow the order of the calls.

@@ -120,7 +120,8 @@ def check_secrets(study: Study, plays: Sequence[Play]) -> None:
 
 def setting_texts(sampling: Sampling) -> list[str]:
     """Return all texts of a sampling; settings in a provider's words as one text each."""
-    return [*sampling.stop, str(sampling.extra or ""), str(sampling.response_schema or "")]
+    others = (sampling.extra, sampling.response_schema, sampling.decoding)
+    return [*sampling.stop, *(str(each) for each in others if each is not None)]
 
 
 def texts_of(subject: Subject) -> list[str]:

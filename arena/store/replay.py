@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from arena.decoding import stored_decoding
 from arena.store.database import open_live, select_rows
 from arena.store.query import read_result
 from arena.types import NOT_ASKED, STATED, Sampling, Turn
@@ -157,6 +158,8 @@ def sampling_of(stored: Mapping[str, Any]) -> Sampling:
     settings = {
         name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()
     }
+    if isinstance(settings.get("decoding"), Mapping):
+        settings["decoding"] = stored_decoding(settings["decoding"])
     return replace(
         Sampling(),
         **{item.name: settings[item.name] for item in fields(Sampling) if item.name in settings},
