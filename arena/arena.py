@@ -14,10 +14,16 @@ from typing import TYPE_CHECKING
 
 import agents
 from arena.errors import StudyError
-from arena.play import run
+from arena.former_names import former_parameters
+from arena.machines.places import parse_place
+from arena.machines.playing import play_on, run_on
+from arena.play import progress
 from arena.play.plans import is_other_plan
 from arena.play.reread import RereadSummary, Watch, reread
+from arena.play.run import EVERYTHING_OPEN, NOTHING, RunSelection, select_plays
+from arena.play.run import Arena as PlayingArena
 from arena.play.stored_plays import Sources
+from arena.play.summary import Summary
 from arena.store.connection import show_leftovers
 from arena.store.database import select_rows
 from arena.store.replay import load_study_state
@@ -49,7 +55,7 @@ RECHECKS = """
 STUDIES = "select study from studies order by created_at, study"
 
 
-class Arena(run.Arena):
+class Arena(PlayingArena):
     """A store, the means to play studies into it, and what came of them.
 
     `run` and `play` play, `sql` asks the record, and `report`, `rank` and `figure` give what the
@@ -58,6 +64,47 @@ class Arena(run.Arena):
 
     def __repr__(self) -> str:
         return f"<Arena {str(self.path)!r}>"
+
+    @former_parameters({"which": "selection"})
+    async def play(
+        self,
+        study: Study,
+        *,
+        selection: RunSelection = EVERYTHING_OPEN,
+        watch: progress.Watch | None = None,
+        on: str | None = None,
+        engines: int | None = None,
+    ) -> Summary:
+        """Play the open episodes of a study and fold the record into the database.
+
+        `on` is where: "ray" or "ray://HOST:PORT", whose `engines` hold the models (None: one a
+        GPU), or "processes=N"; None: in this process.  All else is as `arena.play.run.Arena.play`
+        says.
+        """
+        if on is None:
+            return await super().play(study, selection=selection, watch=watch)
+        place = parse_place(on, engines)
+        return await play_on(place, self, study, selection=selection, watch=watch)
+
+    @former_parameters({"which": "selection"})
+    def run(
+        self,
+        study: Study,
+        *,
+        selection: RunSelection = EVERYTHING_OPEN,
+        watch: progress.Watch | None = None,
+        on: str | None = None,
+        engines: int | None = None,
+    ) -> Summary:
+        """Do the same as `play`, blocking, on its own event loop: also inside a notebook.
+
+        Draws progress to standard error, unless `watch` takes the state of the run.  Ctrl-C stops
+        it within two seconds; all replies so far are kept.
+        """
+        if on is None:
+            return super().run(study, selection=selection, watch=watch)
+        place = parse_place(on, engines)
+        return run_on(place, self, study, selection=selection, watch=watch)
 
     def report(
         self,
@@ -181,7 +228,7 @@ class Arena(run.Arena):
         study: Study | str,
         *,
         calls: int = 200,
-        models: Mapping[str, Model] = run.NOTHING,
+        models: Mapping[str, Model] = NOTHING,
         only: Sequence[str] = (),
         studies: Sequence[Study] = (),
         retry_failed: bool = False,
@@ -227,7 +274,7 @@ class Arena(run.Arena):
         study: Study | str,
         *,
         calls: int = 200,
-        models: Mapping[str, Model] = run.NOTHING,
+        models: Mapping[str, Model] = NOTHING,
         only: Sequence[str] = (),
         studies: Sequence[Study] = (),
         retry_failed: bool = False,
@@ -245,7 +292,7 @@ class Arena(run.Arena):
         again = self.recheck_study(
             study, calls=calls, models=models, only=only, studies=studies, retry_failed=retry_failed
         )
-        self.run(again, selection=run.RunSelection(retry_failed=retry_failed))
+        self.run(again, selection=RunSelection(retry_failed=retry_failed))
         return recheck_findings(self.path, name_of(study), recheck=again.name, with_power=True)
 
     def _only_study(self) -> str:
@@ -322,7 +369,7 @@ def goes_on(path: Path, recheck: Study, *, retry_failed: bool) -> bool:
     state = load_study_state(path, recheck.name)
     if is_other_plan(all_plays, state):
         return False
-    return bool(run.select_plays(all_plays, state, run.RunSelection(retry_failed=retry_failed)))
+    return bool(select_plays(all_plays, state, RunSelection(retry_failed=retry_failed)))
 
 
 def recheck_models(

@@ -24,6 +24,8 @@ from arena.studies.versions import check_version, study_in_version
 from arena.types import Agent
 
 StudyWriter = Callable[[Path], Study]
+# Plays a study: on this process (`run_here`), or elsewhere (arena/machines/playing.py).
+Runner = Callable[[Arena, Study, RunSelection], Summary]
 Rename = Callable[[str], str]
 
 
@@ -123,6 +125,11 @@ def count_episodes_by_study(stages: Stages, path: Path) -> dict[str, int]:
     return counts
 
 
+def run_here(arena: Arena, study: Study, selection: RunSelection) -> Summary:
+    """Play a study in this process."""
+    return arena.run(study, selection=selection)
+
+
 @former_parameters({"which": "selection", "told": "on_stage_end"})
 def run_stages(
     arena: Arena,
@@ -130,13 +137,14 @@ def run_stages(
     *,
     selection: RunSelection = EVERYTHING_OPEN,
     on_stage_end: Callable[[Summary], object] | None = None,
+    runner: Runner = run_here,
 ) -> list[Summary]:
     """Play stages one after the other, up to one that leaves episodes open.
 
-    Returns their summaries; `on_stage_end` also gets each when its stage ends.  The arena's budget
-    is for all stages together.  In async code, play each `resolve_stage(stage, arena.path)` with
-    `await arena.play(...)`.  Raises the errors of `Arena.run` and of the stages, and StudyError if
-    a price or limit is for a model of no stage.
+    Returns their summaries; `on_stage_end` also gets each when its stage ends.  `runner` plays each
+    of them.  The arena's budget is for all stages together.  In async code, play each
+    `resolve_stage(stage, arena.path)` with `await arena.play(...)`.  Raises the errors of
+    `Arena.run` and of the stages, and StudyError if a price or limit is for a model of no stage.
     """
     check_limit_names(arena, stages)
     summaries: list[Summary] = []
@@ -151,7 +159,7 @@ def run_stages(
             if not failed:
                 raise
             raise not_played(stage, failed[-1], error) from error
-        summaries.append(arena_for_study(arena, stages, study).run(study, selection=selection))
+        summaries.append(runner(arena_for_study(arena, stages, study), study, selection))
         if on_stage_end is not None:
             on_stage_end(summaries[-1])
     return summaries

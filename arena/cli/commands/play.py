@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from arena.calls.batch_calls import BatchSettings
     from arena.play.run import Arena, RunSelection
     from arena.play.summary import Summary
-    from arena.tournaments.stages import Stage, Stages
+    from arena.tournaments.stages import Runner, Stage, Stages
 
 
 # What `arena report` can show of a study: debates, or answers to questions.
@@ -159,6 +159,13 @@ def add_limits(group: Options) -> None:
     add_flag(group, "--cache", cache)
     keys = "read API keys from a file of NAME=value lines"
     group.add_argument("--keys", type=Path, metavar="FILE", help=keys)
+    place = (
+        "where it is played: `ray` or `ray://HOST:PORT` (models on other machines), or"
+        " `processes=N` (shares of the study, side by side)"
+    )
+    group.add_argument("--on", metavar="WHERE", help=place)
+    engines = "with --on ray: how many engines hold the models (default: one a GPU)"
+    group.add_argument("--engines", type=int, metavar="N", help=engines)
 
 
 def add_costs(group: Options) -> None:
@@ -198,6 +205,7 @@ def run_study(options: argparse.Namespace) -> int:
     from arena.tournaments.stages import count_episodes_by_study, run_stages
     from arena.tournaments.study_file import load_stages
 
+    runner = runner_of(options)
     # Models read their keys when the study file creates them.
     if options.keys is not None:
         load_keys(options.keys)
@@ -236,8 +244,24 @@ def run_study(options: argparse.Namespace) -> int:
     if options.dry_run:
         print_dry_run(arena, stages, options.db, selection, options.reply_tokens)
         return 0
-    summaries = run_stages(arena, stages, selection=selection, on_stage_end=print_stage_end)
+    summaries = run_stages(
+        arena, stages, selection=selection, on_stage_end=print_stage_end, runner=runner
+    )
     return print_outcome(options.db, summaries)
+
+
+def runner_of(options: argparse.Namespace) -> Runner:
+    """Return what plays a study where --on says; StudyError for a place that there is not."""
+    from arena.machines.places import parse_place
+    from arena.machines.playing import run_on
+    from arena.tournaments.stages import run_here
+
+    if options.on is None:
+        if options.engines is not None:
+            raise StudyError("--engines counts those of Ray: add --on ray, or leave it out")
+        return run_here
+    place = parse_place(options.on, options.engines)
+    return lambda arena, study, selection: run_on(place, arena, study, selection=selection)
 
 
 def batch_settings(options: argparse.Namespace) -> BatchSettings | None:

@@ -1,0 +1,49 @@
+"""Play a study where a place says: with models on Ray, or in several processes."""
+
+from __future__ import annotations
+
+from arena.machines.places import OnProcesses, Place
+from arena.play.progress import Watch, progress
+from arena.play.run import EVERYTHING_OPEN, Arena, RunSelection
+from arena.play.summary import Summary
+from arena.play.sync import run_blocking
+from arena.studies.study import Study
+
+
+async def play_on(
+    place: Place,
+    arena: Arena,
+    study: Study,
+    *,
+    selection: RunSelection = EVERYTHING_OPEN,
+    watch: Watch | None = None,
+) -> Summary:
+    """Play the open episodes of a study at a place, as `Arena.play` does here.
+
+    Raises StudyError too if the place cannot be had.
+    """
+    # Each is imported only when it is asked for: Ray takes a second.
+    if isinstance(place, OnProcesses):
+        from arena.machines.processes import run_on_processes
+
+        return await run_on_processes(
+            arena, study, processes=place.processes, selection=selection, watch=watch
+        )
+    from arena.machines.ray_engines import play_on_ray
+
+    return await play_on_ray(place, arena, study, selection=selection, watch=watch)
+
+
+def run_on(
+    place: Place,
+    arena: Arena,
+    study: Study,
+    *,
+    selection: RunSelection = EVERYTHING_OPEN,
+    watch: Watch | None = None,
+) -> Summary:
+    """Do the same as `play_on`, blocking, as `Arena.run` does here."""
+    with progress(study.name) as drawn:
+        return run_blocking(
+            lambda: play_on(place, arena, study, selection=selection, watch=watch or drawn)
+        )
