@@ -16,6 +16,7 @@ from arena.errors import StudyError
 from arena.store.database import open_live, query
 from arena.types import BaseModel, Reply, Request
 from arena.web.pages import PAGES
+from arena.web.pages.call import find_step, request_or_reason
 from arena.web.prompts import rebuild_request
 from arena.web.site import Ask, Row, Site
 from arena.web.words import render
@@ -57,19 +58,14 @@ def test_every_stored_prompt_is_rebuilt_to_the_very_request_that_was_sent(
     db: Path = request.getfixturevalue(store)
     with open_live(db, ("calls",)) as con:
         ask = Ask(con)
-        turns = ask("from turns order by episode, seat, step limit 60")
-        for row in turns:
-            seat = ask("from seats where episode = ? and seat = ?", [row["episode"], row["seat"]])[
-                0
-            ]
-            sent = ask(
-                "select sent from calls where episode = ? and seat = ? and step = ? and ask = 0",
-                [row["episode"], row["seat"], row["step"]],
-            )
-            assert rebuild_request(ask, row, seat, [one["sent"] for one in sent]).same_hash, (
-                row["seat"],
-                row["step"],
-            )
+        for row in ask("from turns order by episode, seat, step limit 60"):
+            place = row["episode"], row["seat"], row["step"]
+            turn, play, attempts = find_step(ask, *place)
+            assert turn is not None, place
+            seat = ask("from seats where episode = ? and seat = ?", place[:2])[0]
+            rebuilt, reason = request_or_reason(ask, turn, seat, attempts, play)
+            assert rebuilt is not None, (place, reason)
+            assert rebuilt.same_hash, place
 
 
 def test_a_changed_turn_no_longer_meets_the_stored_hash(planted: Path) -> None:
