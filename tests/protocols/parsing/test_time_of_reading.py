@@ -94,7 +94,7 @@ def longest_hold(read: Reader, text: str) -> float:
         now = time.thread_time()
         if event in ("c_return", "c_exception"):
             longest = max(longest, now - last)
-        last = time.thread_time()
+        last = now
 
     sys.setprofile(watch)
     try:
