@@ -54,6 +54,9 @@ class JournalWriter(Protocol):
     def append_later(self, *lines: bytes) -> None:
         """Write lines with the next ones, or soon."""
 
+    async def wait_until_written(self) -> None:
+        """Return when everything written before outlives this process."""
+
     async def wait_until_durable(self) -> None:
         """Return when everything written before is safe."""
 
@@ -290,6 +293,8 @@ async def send_once(entry: LedgerEntry, attempts: Attempts) -> tuple[Reply, byte
     run.stats.in_flight += 1
     try:
         entry.begin()
+        # Nothing is sent of which the record would not know.
+        await run.journal.wait_until_written()
         reply = await await_reply(model, request, run.retry.deadline_s - attempts.elapsed_s)
     except BaseException as error:
         # A cancelled call may have been billed too, so its end stands in the ledger as well.

@@ -17,21 +17,19 @@ import asyncio
 import math
 import os
 import time
-from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from asyncio_throttle.throttler import Throttler
-
-from arena.calls.prompt_tokens import PromptTokens, bytes_by_script
+from arena.calls.prompt_tokens import PromptTokens, Sizes, bytes_by_script
+from arena.calls.windows import MINUTE_S, RequestWindow, TokenWindow
 from arena.errors import StudyError
 from arena.types import Reply, Request
 
 VARIABLE = "ARENA_LIMITS"
 EXAMPLE = "openai:rpm=500,tpm=200000,in_flight=64"
-MINUTE_S = 60.0
 FIRST_REPLY_TOKENS = 500.0
 
 
@@ -107,88 +105,22 @@ def merge_limits(*limits: Limits) -> dict[str, Limit]:
     return merged
 
 
-class RequestWindow:
-    """The window of asyncio-throttle: at most `rpm` requests in any minute.
-
-    They go in portions of about one second, and the window says for how long it is full.
-    """
-
-    def __init__(self, rpm: float) -> None:
-        # Rounded down, so that the portions of a minute never exceed the limit.
-        self.portion = max(1, int(rpm // MINUTE_S))
-        self.period_s = MINUTE_S / (rpm // self.portion) if rpm >= 1 else MINUTE_S / rpm
-        # Any, since the methods of the library have no types.
-        self._throttler: Any = Throttler(self.portion, self.period_s)
-
-    def wait_s(self) -> float:
-        """Return the seconds until there is room, 0 if there is some now."""
-        self._throttler.flush()
-        times: Sequence[float] = self._throttler._task_logs
-        if len(times) < self.portion:
-            return 0.0
-        # The window keeps a call that is exactly as old as its period, hence a bit more.
-        return max(0.0, times[0] + self.period_s - time.monotonic()) + 1e-4
-
-    async def acquire(self) -> None:
-        """Wait for room and note a call."""
-        await self._throttler.acquire()
-
-
-class TokenWindow:
-    """The tokens of the last minute: as expected at first, as counted once the reply is there."""
-
-    def __init__(self, tpm: float) -> None:
-        self.tpm = tpm
-        # [time, tokens] of each call: lists, since the tokens are corrected later.
-        self._entries: deque[list[float]] = deque()
-        self._sum = 0.0
-
-    def wait_s(self, tokens: float) -> float:
-        """Return the seconds until so many tokens have room, 0 if they have it now.
-
-        A call that needs more than the limit of a whole minute waits for an empty window.
-        """
-        now = time.monotonic()
-        while self._entries and now - self._entries[0][0] >= MINUTE_S:
-            self._sum -= self._entries.popleft()[1]
-        excess = self._sum + min(tokens, self.tpm) - self.tpm
-        # Entries leave in the order in which they came: find the one that makes enough room.
-        for entered_at, entry_tokens in self._entries:
-            if excess <= 0:
-                break
-            excess -= entry_tokens
-            if excess <= 0:
-                return max(0.0, entered_at + MINUTE_S - now) + 1e-4
-        return 0.0
-
-    def take(self, tokens: float) -> list[float]:
-        """Note that a call begins, and return its entry."""
-        entry = [time.monotonic(), tokens]
-        self._entries.append(entry)
-        self._sum += tokens
-        return entry
-
-    def correct(self, entry: list[float], tokens: float) -> None:
-        """Replace the expected tokens of an entry by the counted ones."""
-        if time.monotonic() - entry[0] < MINUTE_S:
-            self._sum += tokens - entry[1]
-            entry[1] = tokens
-
-
 class Limiter:
     """The entrance of one provider or model.
 
     It has a line, a window of requests, a window of tokens, and room for so many calls in flight.
     """
 
-    def __init__(self, name: str, limit: Limit, counts: Counter[str]) -> None:
+    def __init__(
+        self, name: str, limit: Limit, counts: Counter[str], minute_s: float = MINUTE_S
+    ) -> None:
         self.name = name
         self.limit = limit
         self.line = asyncio.Lock()
         self.waiting = 0
         self._counts = counts
-        self.tokens = TokenWindow(limit.tpm) if limit.tpm else None
-        self.window = RequestWindow(limit.rpm) if limit.rpm else None
+        self.tokens = TokenWindow(limit.tpm, minute_s) if limit.tpm else None
+        self.window = RequestWindow(limit.rpm, minute_s) if limit.rpm else None
         self.reduced_in_flight: float | None = None
         self._in_flight_before = 0.0
         self._slowed_at = 0.0
@@ -246,10 +178,12 @@ class Slot:
 
     `takes_slot` says whether it is one of the run's slots; `entries` are its expected tokens in
     each window of tokens, and `sizes` the bytes of its prompt by script, where there is one.
+    `max_tokens` bounds its reply, None: nothing does.
     """
 
     model: str
-    sizes: Mapping[str, int] = field(default_factory=dict)
+    sizes: Sizes = field(default_factory=dict)
+    max_tokens: int | None = None
     sent_at: float = 0.0
     takes_slot: bool = True
     entries: list[tuple[TokenWindow, list[float]]] = field(default_factory=list)
@@ -264,6 +198,7 @@ class RateLimiter:
         limits: Limits | None = None,
         prompt_tokens: PromptTokens | None = None,
     ) -> None:
+        self._minute_s = MINUTE_S
         # What was learned of prompts in earlier runs of the process, where it is given.
         self.prompt_tokens = prompt_tokens or PromptTokens()
         self.slots = asyncio.Semaphore(in_flight)
@@ -273,6 +208,18 @@ class RateLimiter:
         self._in_flight: Counter[str] = Counter()
         # By model: how many replies stated their tokens, the sum, and the sum of squares.
         self._reply_tokens: dict[str, tuple[int, float, float]] = {}
+
+    @property
+    def counts_tokens(self) -> bool:
+        """Return whether any limit is one of tokens."""
+        return any(limit.tpm for limit in self._limits.values())
+
+    def allow_late(self, late_s: float) -> None:
+        """Keep the limits for calls that go out up to so many seconds after they were let in.
+
+        It is said before the first call.
+        """
+        self._minute_s = MINUTE_S + late_s
 
     def limits_tokens(self, model: str) -> bool:
         """Return whether a limit of tokens holds for a model."""
@@ -294,7 +241,8 @@ class RateLimiter:
 
     def _limiter(self, name: str) -> Limiter:
         if name not in self._limiters:
-            self._limiters[name] = Limiter(name, self._limits.get(name, Limit()), self._in_flight)
+            limit = self._limits.get(name, Limit())
+            self._limiters[name] = Limiter(name, limit, self._in_flight, self._minute_s)
         return self._limiters[name]
 
     async def enter(self, model: str, request: Request, *, takes_slot: bool = True) -> Slot:
@@ -303,9 +251,13 @@ class RateLimiter:
         With `takes_slot` false, no slot of the run is taken: the model has a queue of its own, and
         needs to see all calls that wait.
         """
-        slot = Slot(model, takes_slot=takes_slot)
+        slot = Slot(model, max_tokens=request.sampling.max_tokens, takes_slot=takes_slot)
+        return await self.admit(slot, lambda: bytes_by_script(request.messages))
+
+    async def admit(self, slot: Slot, measure: Callable[[], Sizes]) -> Slot:
+        """Wait as `enter` does; `measure` gives the sizes of the prompt, where they are needed."""
         # A 429 may create a limiter while this call waits: then it must stand in that line too.
-        while not await self._pass(self.limiters(model), request, slot):
+        while not await self._pass(self.limiters(slot.model), measure, slot):
             pass
         slot.sent_at = time.monotonic()
         return slot
@@ -323,7 +275,9 @@ class RateLimiter:
         for name in {slot.model, slot.model.partition("/")[0]}:
             self._in_flight[name] += change
 
-    async def _pass(self, limiters: tuple[Limiter, ...], request: Request, slot: Slot) -> bool:
+    async def _pass(
+        self, limiters: tuple[Limiter, ...], measure: Callable[[], Sizes], slot: Slot
+    ) -> bool:
         """Wait in all lines, for room in all windows and in flight, then take the slot.
 
         Nothing is held while waiting.  Returns False, without a slot, if the model's limiters have
@@ -334,8 +288,8 @@ class RateLimiter:
             return self._enter(slot, limiters)
         tokens = 0.0
         if any(limiter.tokens for limiter in limiters):
-            slot.sizes = slot.sizes or bytes_by_script(request.messages)
-            tokens = self._expected_tokens(slot, request)
+            slot.sizes = slot.sizes or measure()
+            tokens = self._expected_tokens(slot)
         for limiter in limiters:
             limiter.waiting += 1
         async with AsyncExitStack() as lines:
@@ -346,7 +300,7 @@ class RateLimiter:
                 while True:
                     if slot.sizes:
                         # Replies that came meanwhile have taught how long such prompts are.
-                        tokens = self._expected_tokens(slot, request)
+                        tokens = self._expected_tokens(slot)
                     waits_s = [limiter.wait_s(tokens) for limiter in limiters]
                     if (longest_s := max(waits_s, default=0.0)) > 0:
                         await asyncio.sleep(longest_s)
@@ -398,15 +352,15 @@ class RateLimiter:
             for window, entry in slot.entries:
                 window.correct(entry, reply.tokens_in + reply.tokens_out)
 
-    def _expected_tokens(self, slot: Slot, request: Request) -> float:
+    def _expected_tokens(self, slot: Slot) -> float:
         """Return the tokens that a call may take.
 
         A reply without a limit is expected to be as long as the average reply of its model, and a
         standard deviation more.
         """
         prompt = self.prompt_tokens.expect(slot.model, slot.sizes)
-        if request.sampling.max_tokens is not None:
-            return prompt + request.sampling.max_tokens
+        if slot.max_tokens is not None:
+            return prompt + slot.max_tokens
         count, total, squares = self._reply_tokens.get(slot.model, (0, 0.0, 0.0))
         if not count:
             return prompt + FIRST_REPLY_TOKENS

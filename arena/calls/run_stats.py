@@ -49,11 +49,11 @@ class ModelTurns:
         return enough and self.unreadable > share * self.turns
 
 
-class Batches(Protocol):
-    """The batches of a run, as far as its progress shows them."""
+class Describes(Protocol):
+    """A part of a run, such as its batches, as far as its progress shows it."""
 
     def describe(self) -> Iterator[str]:
-        """Yield sentences: how the batches stand, and what waits."""
+        """Yield sentences: how it stands, and what waits."""
 
 
 @dataclass(slots=True)
@@ -67,7 +67,8 @@ class RunStats:
     stops, and `too_many_unreadable` is the reason once it has.  `notes` are sentences for the user,
     to be shown once.  `prompt_caches` holds what providers keep.  `servings` tell by which models
     agents were answered.  `store` is the database, for commands in sentences.  `batches` tells how
-    batches stand, and `batches_stopped` why no further ones are sent.
+    batches stand, and `batches_stopped` why no further ones are sent; `parts` tell how other
+    processes do that play parts of the run, and `gone` what servers of theirs were gone.
     """
 
     planned: int = 0
@@ -95,8 +96,10 @@ class RunStats:
     servings: Servings = field(default_factory=Servings)
     notes: list[str] = field(default_factory=list)
     store: Path = Path("arena.duckdb")
-    batches: Batches | None = None
+    batches: Describes | None = None
     batches_stopped: str | None = None
+    parts: Describes | None = None
+    gone: list[str] = field(default_factory=list)
 
     @property
     def unreadable(self) -> int:
@@ -130,7 +133,7 @@ class RunStats:
         """Return sentences: servers that were gone, unreadable turns, models that changed."""
         models = [model for model, turns in self.turns_by_model.items() if turns.alarmed]
         unreadable = (self.describe_unreadable(model) for model in models)
-        gone = self.probes.outages.sentences()
+        gone = (*self.probes.outages.sentences(), *self.gone)
         return (*gone, *unreadable, *self.servings.sentences())
 
     def note_turn(self, model: Model, episode: str, missing: Sequence[str]) -> None:

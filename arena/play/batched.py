@@ -10,7 +10,7 @@ from arena.calls.batch_record import load_open_batches
 from arena.calls.batch_rounds import BatchRounds
 from arena.calls.ledger import RunContext
 from arena.errors import StudyError
-from arena.play.concurrent import models_of, play_concurrently
+from arena.play.concurrent import close_models, models_of, open_models, play_concurrently
 from arena.store.replay import StudyState
 from arena.studies.study import Play
 
@@ -59,3 +59,26 @@ async def play_in_batches(
         at_once = EPISODES_AT_ONCE
     async with batches.playing(run, models_of(todo)):
         await play_concurrently(run, todo, state, at_once)
+
+
+class PlayHere:
+    """Plays the episodes of a run in this process."""
+
+    async def open(self, todo: Sequence[Play]) -> None:
+        """Open the models of these episodes."""
+        await open_models(todo)
+
+    async def play(
+        self,
+        run: RunContext,
+        batches: BatchRounds | None,
+        todo: Sequence[Play],
+        state: StudyState,
+        at_once: int,
+    ) -> None:
+        """Play them, in batches where the run does."""
+        await play_in_batches(run, batches, todo, state, at_once)
+
+    async def close(self, todo: Sequence[Play]) -> None:
+        """Close their models."""
+        await close_models(todo)

@@ -81,6 +81,9 @@ class NoJournal:
 
     append_later = append
 
+    async def wait_until_written(self) -> None:
+        """Return at once."""
+
     async def wait_until_durable(self) -> None:
         """Return at once."""
 

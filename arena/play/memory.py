@@ -37,6 +37,9 @@ class MemoryJournal:
 
     append_later = append
 
+    async def wait_until_written(self) -> None:
+        """Return at once."""
+
     async def wait_until_durable(self) -> None:
         """Return at once: nothing is written."""
 

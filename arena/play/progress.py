@@ -6,6 +6,7 @@ seconds.  Sentences about a model that cannot be read, or refuses, stand above i
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from collections import defaultdict
@@ -19,6 +20,16 @@ from arena.calls.run_stats import RunStats
 Watch = Callable[[RunStats], None]
 QUIET_S = 2.0
 PLAIN_EVERY_S = 5.0
+
+
+async def notify_watcher(stats: RunStats, watch: Watch) -> None:
+    """Call `watch` ten times a second until cancelled, and once more at the end."""
+    try:
+        while True:
+            watch(stats)
+            await asyncio.sleep(0.1)
+    finally:
+        watch(stats)
 
 
 def describe_progress(stats: RunStats, seconds: float) -> str:
@@ -58,6 +69,8 @@ def describe_waits(stats: RunStats) -> Iterator[str]:
         yield f"{len(ends)} {calls} for {reason} of {model}, next in {next_s:.0f} s"
     if stats.batches:
         yield from stats.batches.describe()
+    if stats.parts:
+        yield from stats.parts.describe()
     yield from stats.probes.describe()
     yield from stats.prompt_caches.describe()
     if stats.rate_limiter:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import os
 import platform
+import secrets
 import socket
 import subprocess
 import traceback
@@ -38,6 +39,11 @@ from arena.types import Agent, Answer, Verdict
 GradedAnswer = tuple[Answer, Grade]
 GradedResult = Verdict | Sequence[GradedAnswer | Score] | None
 PACKAGES = "peer-arena duckdb pydantic aiohttp openai anthropic litellm torch transformers"
+
+
+def new_run_id() -> str:
+    """Return the id of a new run: the time first, so that journals are folded in their order."""
+    return f"{utc_now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
 def run_start_lines(

@@ -8,7 +8,6 @@ again.
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,14 +30,14 @@ from arena.errors import StoreError, StudyError
 from arena.events import Hook, HookFunction
 from arena.former_names import former_parameters
 from arena.play import preflight
-from arena.play.batched import check_batches, open_rounds, play_in_batches
-from arena.play.concurrent import close_models, open_models
+from arena.play.batched import PlayHere, check_batches, open_rounds
 from arena.play.forecast import forecast, quick_forecast
 from arena.play.hooks import check_hooks, open_journal
 from arena.play.identity import check_models, describe_unknown, known_models, load_earlier
 from arena.play.plans import is_other_plan, plan_change_lines
-from arena.play.progress import Watch, progress
-from arena.play.records import run_start_lines
+from arena.play.player import Player
+from arena.play.progress import Watch, notify_watcher, progress
+from arena.play.records import new_run_id, run_start_lines
 from arena.play.registering import deviation_lines
 from arena.play.rehearsal import rehearse
 from arena.play.shared_prefixes import plan_prefixes
@@ -56,7 +55,6 @@ from arena.store.speakers import load_stored_models
 from arena.store.study_lock import lock_study
 from arena.studies.source import is_same_code
 from arena.studies.study import Play, Study, plays
-from arena.text import utc_now
 from arena.types import Price
 
 QUICK_FOLD_BYTES = 16 * 2**20
@@ -145,6 +143,7 @@ class Arena:
         self._prompt_tokens = PromptTokens()
         # Dollars that other stages of the same tournament have spent of the budget (stages.py).
         self.spent_in_other_stages_usd = 0.0
+        self.player: Player = PlayHere()
 
     @former_parameters({"which": "selection"})
     async def play(
@@ -281,7 +280,7 @@ class Arena:
         watch: Watch | None,
     ) -> FoldResult:
         """Play the chosen episodes with a journal of their own; fold it however the run ends."""
-        await open_models(todo)
+        await self.player.open(todo)
         stats.notes += describe_unknown(load_stored_models(self.path, study.name), todo)
         stats.notes += preflight.describe_left_out(todo)
         run_id = new_run_id()
@@ -324,14 +323,14 @@ class Arena:
         try:
             start = run_start_lines(study, todo, run_id, len(all_plays), stats)
             journal.append(*start, *plan_change_lines(run_id, all_plays, state), *departs)
-            await play_in_batches(run, batches, todo, state, self.concurrency)
+            await self.player.play(run, batches, todo, state, self.concurrency)
             await journal.wait_until_durable()
             finished = True
         finally:
             if watching:
                 watching.cancel()
             try:
-                await close_models(todo)
+                await self.player.close(todo)
             finally:
                 journal.close()
             # A stopped run must end within two seconds: a large journal is left to the next
@@ -404,21 +403,6 @@ class Arena:
         Raises StoreError if there is no store, or the query or its parameters are wrong.
         """
         return database.query(self.path, query, parameters)
-
-
-def new_run_id() -> str:
-    """Return the id of a new run: the time first, so that journals are folded in their order."""
-    return f"{utc_now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
-
-
-async def notify_watcher(stats: RunStats, watch: Watch) -> None:
-    """Call `watch` ten times a second until cancelled, and once more at the end."""
-    try:
-        while True:
-            watch(stats)
-            await asyncio.sleep(0.1)
-    finally:
-        watch(stats)
 
 
 def select_plays(

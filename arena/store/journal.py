@@ -166,6 +166,9 @@ class Journal:
         )
         return self._broken
 
+    async def wait_until_written(self) -> None:
+        """Return at once: what was appended outlives this process."""
+
     async def wait_until_durable(self) -> None:
         """Return when all lines appended so far are on disk, those for later included."""
         if self._broken is not None:
