@@ -23,7 +23,16 @@ if TYPE_CHECKING:
     from arena.events import Hook
     from arena.images import Image, read_image
     from arena.play.episode import Episode
-    from arena.play.prompt import chat, notes, own, rated, spoken, verbatim
+    from arena.play.prompt import (
+        chat,
+        checked,
+        notes,
+        own,
+        passage,
+        rated,
+        spoken,
+        verbatim,
+    )
     from arena.play.reading import text_only
     from arena.play.run import RunSelection
     from arena.play.summary import Summary
@@ -70,6 +79,8 @@ _HOME = {
     "own": "arena.play.prompt",
     "spoken": "arena.play.prompt",
     "chat": "arena.play.prompt",
+    "checked": "arena.play.prompt",
+    "passage": "arena.play.prompt",
     "Image": "arena.images",
     "read_image": "arena.images",
     "rated": "arena.play.prompt",
@@ -126,10 +137,12 @@ __all__ = [
     "Verdict",
     "against_itself",
     "chat",
+    "checked",
     "given_pairs",
     "motions",
     "notes",
     "own",
+    "passage",
     "rated",
     "read_image",
     "reveal",

@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 
 from arena.batches import BatchState, BatchTerms
 from arena.former_names import former_property
-from arena.images import Image, PlacedImage, read_images
+from arena.images import Image, PlacedImage
 from arena.price import Price as Price
 from arena.price import PromptCache as PromptCache
 from arena.private import PrivateNumber, PrivateText
@@ -23,9 +23,12 @@ from arena.reply import Alternative as Alternative
 from arena.reply import Reply as Reply
 from arena.reply import TokenChoice as TokenChoice
 from arena.sampling import Sampling as Sampling
+from arena.subject import Subject as Subject
 
 Role = Literal["system", "user", "assistant"]
-Face = Literal["public", "own", "notes", "rated", "verbatim", "reask_prompt", "reask_text"]
+Face = Literal[
+    "public", "checked", "own", "notes", "rated", "verbatim", "reask_prompt", "reask_text"
+]
 READ = "read"
 NOT_ASKED = "not asked"
 # The source of a confidence that a reply states; names of further numbers that it states begin so.
@@ -366,41 +369,6 @@ class Turn:
 
     def __repr__(self) -> str:
         return f"<Turn {self.seat} {self.phase} (round {self.round}, step {self.step})>"
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """A motion, a question, a debate or stored replies: whatever is debated, judged or scored.
-
-    `gold` and `choices` belong to questions, as do further right answers, `accepted`.  `source` and
-    `licence` say where it comes from and on which terms, as far as known.  `images` are the paths
-    of files, bytes or Images: they are read when the subject is made, and identified by what they
-    hold.  Raises StudyError for one that cannot be read, or is no PNG, JPEG, WebP or GIF.
-    """
-
-    text: str
-    kind: Literal["motion", "question", "debate", "replies"] = "motion"
-    gold: str | None = None
-    choices: tuple[str, ...] = ()
-    source: str | None = None
-    licence: str | None = None
-    accepted: tuple[str, ...] = ()
-    images: tuple[Image, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.images != ():
-            object.__setattr__(self, "images", read_images(self.images))
-
-    def content(self) -> dict[str, object]:
-        """Return the fields for ids, which must never change: a later one only where it is set."""
-        # Fields of subclasses are no part of it: of a debate that is judged, the speeches.
-        first = ("text", "kind", "gold", "choices", "source", "licence")
-        content: dict[str, object] = {name: getattr(self, name) for name in first}
-        if self.accepted:
-            content["accepted"] = self.accepted
-        if self.images:
-            content["images"] = [image.hash for image in self.images]
-        return content
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ PACKAGES = ("arena", "agents", "protocols", "analysis")
 LAYERS = (
     "arena.types arena.sampling arena.price arena.reply arena.images arena.batches arena.private"
     " arena.errors arena.text arena.former_names arena.packages arena.plugins"
-    " arena.events arena.score arena.decoding",
+    " arena.events arena.score arena.decoding arena.subject arena.quotes",
     "arena.store arena.grading",
     "arena.calls",
     "arena.studies",
@@ -35,7 +35,7 @@ DOOR = {"arena", "arena.__main__"}
 PUBLIC = {
     "arena": "Agent Answer Arena ArenaError Arm CostEstimate Episode Hook Image Limit Lineup"
     " MOTIONS Price Reading Reply Retry RunSelection Sampling Score Seat Stage Study Subject"
-    " Summary Turn Verdict against_itself chat given_pairs motions notes own rated"
+    " Summary Turn Verdict against_itself chat checked given_pairs motions notes own passage rated"
     " read_image reveal round_robin run_stages spoken swiss swiss_round text_only verbatim",
     "agents": "adapt agent model",
     "protocols": "named",

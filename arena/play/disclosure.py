@@ -15,9 +15,12 @@ from typing import cast
 from arena.calls.ledger import RunContext
 from arena.errors import LeakError, ProtocolError
 from arena.images import Image
+from arena.play.hidden_passage import HiddenPassage
 from arena.play.prompt import (
+    PASSAGE,
     BuiltPrompt,
     Chat,
+    Passage,
     Piece,
     Prompt,
     ShownTurn,
@@ -57,6 +60,11 @@ class Disclosure:
         self._turns = {key_of(turn): turn for turn in turns_of(subject)}
         self._common = texts_of(subject)
         self._images = {image.hash for image in subject.images} if subject else set()
+        self._hidden = HiddenPassage(episode, subject.passage if subject else "")
+
+    def hide_passage_from(self, seat: Seat) -> None:
+        """Refuse the passage of the subject to a seat from now on; LeakError if it has read it."""
+        self._hidden.hide_from(seat.name)
 
     def check_agent(self, seat: Seat) -> None:
         """Raise ProtocolError if another agent has sat in a seat of this name.
@@ -83,6 +91,7 @@ class Disclosure:
             also = self._also(seat)
             messages = messages_of(prompt, seat.name, self._episode, also)
             shown = [(role, [*map(self._recorded, pieces)]) for role, pieces in messages]
+            self._hidden.check_pieces(seat.name, [piece for _, pieces in shown for piece in pieces])
             begun = [*map(self._recorded, prompt_pieces(prefill))]
             is_chat = isinstance(prompt, Chat)
             built = build_messages(shown, seat, self._episode, begun, is_chat=is_chat, also=also)
@@ -115,6 +124,9 @@ class Disclosure:
 
     def _recorded(self, shown: Piece) -> Piece:
         """Return a shown turn with the words of the record, whatever its object says by now."""
+        if isinstance(shown, Passage):
+            self._hidden.check_is_subjects(shown.text)
+            return shown
         if isinstance(shown, Image):
             # Any other image is in no record, and its bytes could hold words of anybody.
             if shown.hash not in self._images:
@@ -125,6 +137,8 @@ class Disclosure:
             return shown
         if not isinstance(shown, ShownTurn):
             return shown
+        if shown.face == "checked":
+            self._hidden.check_is_subjects(shown.passage)
         recorded = self._turns.get(key_of(shown.turn))
         if recorded is None:
             raise LeakError(
@@ -140,6 +154,7 @@ class Disclosure:
 
         Words that are pasted as text leave no row in `saw`.
         """
+        self._hidden.check_texts(seat.name, texts, self._common)
         reader = (self._episode, seat.name)
         found = self._run.private.author_of_leak(reader, texts, self._common)
         if found is not None:
@@ -157,7 +172,9 @@ class Disclosure:
         """
         known = [system, *(part.text for part in (*built.parts, *built.prefill) if part.text)]
         for part in (*built.parts, *built.prefill):
-            if part.text is None and part.image is None:
+            if part.face == PASSAGE:
+                known.append(self._hidden.text)
+            elif part.text is None and part.image is None:
                 told = self._turns[cast(TurnKey, (part.episode, part.seat, part.step))]
                 known += [told.public] if told.public else []
         text, thoughts = reveal(turn.text), reveal(turn.thoughts)
@@ -169,6 +186,7 @@ class Disclosure:
         known += [question] if question else []
         if turn.public is not None:
             self._run.private.publish(turn.public)
+            self._hidden.publish(turn.public)
             known.append(turn.public)
         author = (self._episode, turn.seat)
         if thoughts is not None:

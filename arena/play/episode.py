@@ -131,6 +131,14 @@ class Episode:
         """Return how many asks have no reply yet."""
         return len(self._outstanding)
 
+    def hide_passage_from(self, *seats: Seat) -> None:
+        """Refuse the subject's passage, and its words as text, to these seats from now on.
+
+        Public words of others may quote it.  Raises LeakError if one of them has read it.
+        """
+        for seat in seats:
+            self.disclosure.hide_passage_from(seat)
+
     def rng(self, name: str) -> random.Random:
         """Return the random stream of this name, with the same draws in every replay."""
         if name not in self._streams:

@@ -126,7 +126,7 @@ def setting_texts(sampling: Sampling) -> list[str]:
 
 def texts_of(subject: Subject) -> list[str]:
     """Return all texts of a subject."""
-    content = (subject.text, subject.source, subject.licence, subject.gold)
+    content = (subject.text, subject.source, subject.licence, subject.gold, subject.passage)
     texts = (*content, *subject.choices, *subject.accepted)
     return [str(text) for text in texts if text]
 

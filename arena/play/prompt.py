@@ -3,7 +3,9 @@
 A prompt is a string, a turn, `own(turn)`, `notes(turn)`, `rated(turn)`, an image, or a sequence of
 these, and goes out as one user message.  A turn shows its public face.  `own(turn)` adds the
 private thoughts and the rating, for its author alone, and `notes(turn)` is these without the public
-words; `rated(turn)` adds the rating, for others only if the author knew of it.
+words; `rated(turn)` adds the rating, for others only if the author knew of it.  `passage(subject)`
+shows the text that a question is about, and `checked(turn, subject)` the public words of a turn,
+with the quotes in it marked as verified or not.
 
 `chat([...])` is a prompt of several messages: a turn of the reader itself that stands alone in the
 list, and what is `spoken(...)`, is a message of the assistant, all else one of the user.  There,
@@ -14,33 +16,47 @@ generated, for its author alone.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Literal
 
-from arena.errors import LeakError, ProtocolError
+from arena.errors import LeakError, ProtocolError, StudyError
 from arena.images import Image, PlacedImage
 from arena.private import reveal
-from arena.types import Face, GeneratedSpan, Message, Seat, Turn
+from arena.quotes import mark_quotes
+from arena.types import Face, GeneratedSpan, Message, Seat, Subject, Turn
 
 NO_SPEECH = "[no readable speech]"
 # Between two parts of a chat that become one message, since providers want roles to alternate.
 BETWEEN = "\n\n"
-# The face of a stored part that is an image.
+# The faces of a stored part that is an image, or the passage of the episode's subject.
 IMAGE = "image"
+PASSAGE = "passage"
 
 
 @dataclass(frozen=True, slots=True)
 class ShownTurn:
-    """A turn with the face to show; of a verbatim one, the characters up to `end` (None: all)."""
+    """A turn with the face to show.
+
+    Of a verbatim one, the characters up to `end` (None: all); of a checked one, the passage in
+    which its quotes are looked for.
+    """
 
     turn: Turn
     face: Face
     end: int | None = None
+    passage: str = field(default="", repr=False)
 
 
-Prompt = str | Turn | ShownTurn | Image | Sequence["Prompt"]
-Piece = str | ShownTurn | Image
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """The passage of a subject, which a protocol shows to those seats that may read it."""
+
+    text: str = field(repr=False)
+
+
+Prompt = str | Turn | ShownTurn | Image | Passage | Sequence["Prompt"]
+Piece = str | ShownTurn | Image | Passage
 ChatRole = Literal["user", "assistant"]
 # Who speaks: an episode and a seat in it.
 Voice = tuple[str, str]
@@ -63,13 +79,16 @@ class Chat:
 
 @dataclass(frozen=True, slots=True)
 class PromptPart:
-    """A part of a stored prompt: text, a turn by its key and face, or an image by its hash."""
+    """A part of a stored prompt: text, a turn by its key and face, an image, or the passage.
+
+    An image has its hash; the passage is that of the episode's subject.
+    """
 
     text: str | None = None
     episode: str | None = None
     seat: str | None = None
     step: int | None = None
-    face: Face | None = None
+    face: Face | Literal["passage"] | None = None
     end: int | None = None
     image: str | None = None
 
@@ -120,6 +139,29 @@ def rated(turn: Turn) -> ShownTurn:
     return ShownTurn(turn, "rated")
 
 
+def passage(subject: Subject) -> Passage:
+    """Show the passage of a subject; StudyError if it has none."""
+    return Passage(passage_of(subject))
+
+
+def checked(turn: Turn, subject: Subject) -> ShownTurn:
+    """Show the public words of a turn, each `<quote>` marked by whether the passage holds it.
+
+    Raises StudyError if the subject has no passage.
+    """
+    return ShownTurn(turn, "checked", passage=passage_of(subject))
+
+
+def passage_of(subject: Subject) -> str:
+    """Return the passage of a subject; StudyError if it has none."""
+    if not subject.passage:
+        raise StudyError(
+            f"the question {subject.text[:60]!r} has no passage; give it one:"
+            " Subject(..., passage=...), or questions(..., passage=COLUMN)"
+        )
+    return subject.passage
+
+
 def render(face: Face, public: str | None, thoughts: str | None, confidence: float | None) -> str:
     """Return the words for a turn in a prompt; `confidence` in [0, 1] is shown out of 100."""
     lines = [] if face == "notes" else [NO_SPEECH if public is None else public]
@@ -140,7 +182,7 @@ def prompt_pieces(prompt: Prompt) -> list[Piece]:
     # stands in it, so that its plain words are taken.
     if isinstance(prompt, str):
         return [str.__str__(prompt)]
-    if isinstance(prompt, ShownTurn | Image):
+    if isinstance(prompt, ShownTurn | Image | Passage):
         return [prompt]
     if isinstance(prompt, Chat | Spoken):
         raise TypeError(
@@ -219,7 +261,7 @@ def check_face(shown: ShownTurn, reader: str, episode: str, also: Collection[Voi
     """
     turn = shown.turn
     mine = is_voice_of(turn, reader, episode, also)
-    if shown.face not in ("public", "rated") and not mine:
+    if shown.face not in ("public", "checked", "rated") and not mine:
         raise LeakError(
             f"the private face of {turn!r} was about to be shown to {reader};"
             f" show the turn itself, or own(turn) to {turn.seat} alone"
@@ -349,6 +391,9 @@ def compose_message(
         if isinstance(piece, str):
             text = piece
             parts.append(PromptPart(text=piece))
+        elif isinstance(piece, Passage):
+            text = piece.text
+            parts.append(PromptPart(face=PASSAGE))
         else:
             check_face(piece, seat.name, episode, also)
             if piece.face in ("verbatim", "reask_text") and not verbatim:
@@ -379,4 +424,6 @@ def words_of_turn(shown: ShownTurn) -> str:
         return raw[: shown.end]
     if shown.face in ("reask_prompt", "reask_text"):
         return str(reveal(getattr(turn, shown.face)) or "")
+    if shown.face == "checked" and turn.public is not None:
+        return mark_quotes(turn.public, shown.passage)
     return render(shown.face, turn.public, reveal(turn.thoughts), reveal(turn.confidence))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
 import orjson
@@ -129,17 +129,10 @@ def subject_of(row: Row, images: Mapping[str, Image], sources: Sources) -> Subje
             row["source"],
             row["licence"],
             images=tuple(images[each] for each in row["images"] or () if each in images),
+            passage=row["passage"] or "",
+            published=row["published"],
         )
-        several = Subject(
-            row["text"],
-            row["kind"],
-            gold,
-            plain.choices,
-            row["source"],
-            row["licence"],
-            tuple(accepted),
-            plain.images,
-        )
+        several = replace(plain, gold=gold, accepted=tuple(accepted))
         candidates = [plain, several]
         problem = "its subject cannot be made anew from the store"
     for subject in candidates:

@@ -57,7 +57,7 @@ from arena.store.views.registry import ALL_VIEWS, VIEWS, find_views, statement, 
 QUICK_REMOVAL_BYTES = 64 * 2**20
 # Versions that are read as they are: they lack tables and columns without which they have rows
 # enough, and which are shown as empty and as NULL.
-READ_AS_THEY_ARE = (4, 5, 6, 7, 8, 9, 10, SCHEMA_VERSION)
+READ_AS_THEY_ARE = (4, 5, 6, 7, 8, 9, 10, 11, SCHEMA_VERSION)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FULL_WORDS = ("No space left", "Disk quota exceeded", "File too large", "Could not write all bytes")
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from arena.store.views.base import SHARED_COMMENTS, View
 from arena.store.views.registry import ALL_VIEWS, statement
 
 # DuckDB's own choice of a compression for long texts takes twice the room of zstd, and is slower.
-LONG_TEXT_COLUMNS = {"text", "reasoning", "reask_text", "public", "thoughts", "reasons"}
+LONG_TEXT_COLUMNS = {"text", "reasoning", "reask_text", "public", "thoughts", "reasons", "passage"}
 COLUMN_COMMENTS = {
     column: text for table in TABLES.values() for column, (_, text) in table.columns.items()
 } | SHARED_COMMENTS

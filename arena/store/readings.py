@@ -24,7 +24,7 @@ BYTES_AT_ONCE = 32 * 2**20
 EPISODES = """
     with said as (select episode, sum(strlen(text))::bigint as bytes from turns group by episode)
     select p.*, e.status, s.origin, m.text, m.kind, m.gold, m.choices, m.source, m.licence,
-           m.images,
+           m.images, m.passage, m.published,
            coalesce(said.bytes, 0) as bytes
     from plays p join all_episodes e using (episode) left join studies s on s.study = p.study
     left join said on said.episode = p.episode

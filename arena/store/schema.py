@@ -11,7 +11,7 @@ from arena.store.schema_calls import CALLS
 from arena.store.schema_scores import PARENT_COLUMNS, SCORES
 
 # The version of the tables.  Views need none: `store_info` holds a hash of their texts.
-SCHEMA_VERSION = 11
+SCHEMA_VERSION = 12
 
 LOGPROBS = (
     "STRUCT(token VARCHAR, logprob DOUBLE, alternatives STRUCT(token VARCHAR, logprob DOUBLE)[])[]"
@@ -276,6 +276,16 @@ TABLES: dict[str, TableSchema] = {
             "images": (
                 "VARCHAR[]",
                 "its images, by hash, in the order in which they are shown; NULL: none",
+            ),
+            "passage": (
+                "VARCHAR",
+                "a text that it is about, which only those read whose turns have the face passage"
+                " in `saw`; NULL: none",
+            ),
+            "published": (
+                "VARCHAR",
+                "the day on which it came out, as YYYY, YYYY-MM or YYYY-MM-DD, no part of its id;"
+                " NULL: unknown",
             ),
         },
     ),

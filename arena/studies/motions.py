@@ -2,7 +2,7 @@
 
 A file is JSON lines (one object a line), a JSON list, a CSV, TSV or Parquet table, or plain text
 (one motion a line).  Objects have `motion` (or `text`), and may have `source`, `licence` and
-`images` (or `image`): paths relative to the file.
+`images` (or `image`): paths relative to the file; also `passage` and `published`.
 Questions are in arena/studies/questions.py.
 """
 
@@ -32,6 +32,8 @@ class MotionRow(BaseModel):
     source: str | None = None
     licence: str | None = Field(default=None, validation_alias=AliasChoices("licence", "license"))
     images: object = Field(default=None, validation_alias=AliasChoices("images", "image"))
+    passage: str = ""
+    published: str | None = None
 
 
 # Between several right answers in the table `subjects`.
@@ -68,7 +70,7 @@ def subject_row(subject: Subject) -> dict[str, object]:
 
     Of a debate that is judged, the speeches are left out.
     """
-    content = subject.content()
+    content = subject.content() | {"published": subject.published}
     content.pop("accepted", None)
     if subject.accepted and subject.gold is not None:
         content["gold"] = SEVERAL.join([subject.gold, *subject.accepted])
@@ -94,7 +96,15 @@ def motions(path: str | Path) -> tuple[Subject, ...]:
         source = motion.source or file.name
         try:
             images = images_in(motion.images, file.parent)
-        except ValueError as error:
+            subject = Subject(
+                motion.text,
+                source=source,
+                licence=motion.licence,
+                images=images,
+                passage=motion.passage,
+                published=motion.published,
+            )
+        except (ValueError, StudyError) as error:
             raise StudyError(f"{file}, row {number}: {error}") from error
-        subjects.append(Subject(motion.text, source=source, licence=motion.licence, images=images))
+        subjects.append(subject)
     return tuple(subjects)

@@ -43,6 +43,8 @@ OUR_COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "choices": ("choices", "options", "mc1_targets", "target_scores"),
     "context": ("passage", "context", "article", "story"),
+    "passage": (),
+    "published": ("published",),
     "images": ("images", "image"),
     "source": ("source",),
     "licence": ("licence", "license"),
@@ -82,6 +84,8 @@ class RawQuestion:
     gold: object = None
     choices: object = None
     context: object = None
+    passage: object = None
+    published: object = None
     images: object = None
     source: object = None
     licence: object = None

@@ -58,6 +58,7 @@ def questions(
     source: str | None = None,
     licence: str | None = None,
     context: str | None = None,
+    passage: str | None = None,
     images: str | None = "images",
     seed: int | None = 0,
 ) -> tuple[Subject, ...]:
@@ -72,7 +73,9 @@ def questions(
     from letter to text), in columns of their own (A to D, option_a) or beside the right answer
     (Incorrect Answer 1), a passage that stands before the question in `passage` or `context`, the
     paths of images, relative to the file, in `images` or `image` (`images=None`: none are read),
-    and `source` (else the file's name) and `licence` in columns of these names.
+    and `source` (else the file's name) and `licence` in columns of these names, as is `published`,
+    the day on which a question came out.  A `passage` is a column whose text does not stand before
+    the question, and is shown only to the seats that a protocol shows it to.
 
     A gold answer is the text in the file ("025" keeps its zero); a number becomes text; of a worked
     solution only what follows `####` or stands in the last box counts, and one of more than 12
@@ -90,6 +93,7 @@ def questions(
     two ways, or if a named column is in no row.
     """
     others = {"choices": choices, "source": source, "licence": licence, "context": context}
+    others |= {"passage": passage}
     columns = _columns(question, gold, others, images)
     if str(path).startswith(HUB):
         dataset, subset, split = _hub_name(str(path).removeprefix(HUB))
@@ -228,9 +232,8 @@ def _subjects(
                     " options, as others have"
                 )
             subject = _subject(found, options, source, seed, numbers)
-            shown = images_in(found.images, folder)
-            subjects.append(replace(subject, images=shown) if shown else subject)
-        except ValueError as error:
+            subjects.append(_with_extras(subject, found, folder))
+        except (ValueError, StudyError) as error:
             raise StudyError(f"{where}: {error}") from error
     if unused:
         warnings.warn(
@@ -293,7 +296,9 @@ def _subject(
 ) -> Subject:
     """Return the question of a row, or raise ValueError if options and gold answer do not fit."""
     text = _text(found.question, "question")
-    context = None if is_empty(found.context) else _text(found.context, "context")
+    # What is hidden as a passage must not stand before the question as well.
+    hidden = is_empty(found.context) or found.context == found.passage
+    context = None if hidden else _text(found.context, "context")
     text = f"{context}\n\n{text}" if context else text
     source = source if is_empty(found.source) else _text(found.source, "source")
     # A blank cell is a licence of no words: so it stands in the ids of version 0.1.0.
@@ -318,6 +323,19 @@ def _subject(
     # Of identical options the first one is as right as the others.
     letter = None if right is None else LETTERS[shown.index(right)]
     return Subject(text, "question", letter, tuple(shown), source, licence)
+
+
+def _with_extras(subject: Subject, found: RawQuestion, folder: Path) -> Subject:
+    """Return a question with the images, the passage and the day of its row, where it has any.
+
+    Raises ValueError or StudyError if one of them cannot be read.
+    """
+    images = images_in(found.images, folder)
+    passage = "" if is_empty(found.passage) else _text(found.passage, "passage")
+    day = None if is_empty(found.published) else _text(found.published, "published")
+    if not (images or passage or day):
+        return subject
+    return replace(subject, images=images, passage=passage, published=day)
 
 
 def is_blank(value: object) -> bool:

@@ -10,7 +10,8 @@ from typing import Any, cast
 from duckdb import DuckDBPyConnection as Connection
 
 from arena.images import Image, PlacedImage
-from arena.play.prompt import IMAGE, render
+from arena.play.prompt import IMAGE, PASSAGE, render
+from arena.quotes import mark_quotes
 from arena.store.query import read_result
 from arena.types import Message, Role
 
@@ -23,6 +24,10 @@ SHOWN = """
         on episode = k.episode and seat = k.seat and step = k.step
 """
 SYSTEMS = "select episode, seat, system from seats where episode in (select unnest($1))"
+PASSAGES = """
+    select p.episode, m.passage from plays p join subjects m using (subject)
+    where m.passage is not null and p.episode in (select unnest($1))
+"""
 IMAGES = "select image, base64 from images where image in (select unnest($1))"
 
 
@@ -32,6 +37,11 @@ def load_images(con: Connection, hashes: Collection[str]) -> dict[str, Image]:
         return {}
     rows = con.execute(IMAGES, [sorted(set(hashes))]).fetchall()
     return {name: Image(b64decode(data)) for name, data in rows}
+
+
+def load_passages(con: Connection, episodes: Collection[str]) -> dict[str, str]:
+    """Return the passages of the subjects of these episodes, of those that have one."""
+    return dict(con.execute(PASSAGES, [sorted(set(episodes))]).fetchall())
 
 
 def messages_of_turns(con: Connection, turns: Sequence[Row]) -> dict[Key, tuple[Message, ...]]:
@@ -50,10 +60,11 @@ def messages_of_turns(con: Connection, turns: Sequence[Row]) -> dict[Key, tuple[
     episodes = sorted({row["episode"] for row in turns})
     systems = {(e, seat): text for e, seat, text in con.execute(SYSTEMS, [episodes]).fetchall()}
     images = load_images(con, [each for row in turns for each in row["images"] or ()])
+    passages = load_passages(con, episodes)
     return {
         (row["episode"], row["seat"], row["step"]): (
             *system_message(systems.get((row["episode"], row["seat"]))),
-            *messages_of_row(row, told, images),
+            *messages_of_row(row, told, images, passages.get(row["episode"], "")),
         )
         for row in turns
     }
@@ -65,7 +76,7 @@ def system_message(text: str | None) -> tuple[Message, ...]:
 
 
 def messages_of_row(
-    row: Row, told: Mapping[Key, Row], images: Mapping[str, Image]
+    row: Row, told: Mapping[Key, Row], images: Mapping[str, Image], passage: str
 ) -> Iterator[Message]:
     """Yield the messages of one turn after the system prompt."""
     parts = row["prompt"] or []
@@ -78,14 +89,17 @@ def messages_of_row(
             if part["face"] == IMAGE:
                 placed.append(PlacedImage(images[next(pictures)], sum(map(len, words))))
             else:
-                words.append(words_of_part(part, told))
+                words.append(words_of_part(part, told, passage))
         yield Message(cast(Role, role), "".join(words), tuple(placed))
     if row["prefill"]:
-        yield Message("assistant", "".join(words_of_part(part, told) for part in row["prefill"]))
+        begun = (words_of_part(part, told, passage) for part in row["prefill"])
+        yield Message("assistant", "".join(begun))
 
 
-def words_of_part(part: Row, told: Mapping[Key, Row]) -> str:
+def words_of_part(part: Row, told: Mapping[Key, Row], passage: str) -> str:
     """Return the words of a part of a prompt, or of a prefill, as they were shown."""
+    if part["face"] == PASSAGE:
+        return passage
     if part["episode"] is None:
         return part["text"] or ""
     turn = told[part_key(part)]
@@ -94,6 +108,8 @@ def words_of_part(part: Row, told: Mapping[Key, Row]) -> str:
         return words[: part.get("end")]
     if part["face"] in ("reask_prompt", "reask_text"):
         return turn[part["face"]] or ""
+    if part["face"] == "checked" and turn["public"] is not None:
+        return mark_quotes(turn["public"], passage)
     return render(part["face"], turn["public"], turn["thoughts"], turn["confidence"])
 
 

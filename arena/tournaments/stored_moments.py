@@ -17,7 +17,7 @@ import orjson
 
 from arena.errors import StudyError
 from arena.images import Image
-from arena.play.prompt import IMAGE, Chat, Piece, ShownTurn, chat_of
+from arena.play.prompt import IMAGE, PASSAGE, Chat, Passage, Piece, ShownTurn, chat_of
 from arena.store.database import open_live
 from arena.store.query import read_result
 from arena.store.replay import turn_of
@@ -32,7 +32,8 @@ SPEAKER = "speaker"
 # Turns as they were played: other readings of them were shown to nobody.  An aside is over with its
 # reply, which its own seat is never shown again.
 MOMENTS = """
-    select t.* exclude (logprobs), null as measures, s.agent, s.model, s.system, m.text as subject
+    select t.* exclude (logprobs), null as measures, s.agent, s.model, s.system, m.text as subject,
+           m.passage
     from turns t join episodes e using (episode) join seats s using (episode, seat)
     left join subjects m using (subject)
     where e.study = $study and e.status <> 'failed' and t.prompt is not null
@@ -147,6 +148,7 @@ def stored_moment(row: Row, turns: Mapping[Key, Turn], images: Mapping[str, Imag
         "replies",
         source=item,
         images=tuple(dict.fromkeys(piece for piece in pieces if isinstance(piece, Image))),
+        passage=row["passage"] or "" if shows_passage(row) else "",
         parent=row["episode"],
         parent_seat=row["seat"],
         parent_step=row["step"],
@@ -171,9 +173,11 @@ def pieces_of(
         if part["face"] == IMAGE:
             pieces.append(images[next(pictures)])
         else:
-            pieces.append(piece_of(part, turns))
+            pieces.append(piece_of(part, turns, row["passage"] or ""))
     roles = [*(row["roles"] or ["user"] * len(prompt))]
-    said: list[Piece] = [piece_of(part, turns) for part in row["prefill"] or ()]
+    said: list[Piece] = [
+        piece_of(part, turns, row["passage"] or "") for part in row["prefill"] or ()
+    ]
     said.append(ShownTurn(own, "verbatim"))
     pieces += said
     roles += ["assistant"] * len(said)
@@ -183,8 +187,17 @@ def pieces_of(
     return pieces, roles
 
 
-def piece_of(part: Row, turns: Mapping[Key, Turn]) -> Piece:
+def shows_passage(row: Row) -> bool:
+    """Return whether a seat was shown the passage, or words that were checked against it."""
+    parts = (*(row["prompt"] or ()), *(row["prefill"] or ()))
+    return any(part["face"] in (PASSAGE, "checked") for part in parts)
+
+
+def piece_of(part: Row, turns: Mapping[Key, Turn], passage: str) -> Piece:
     """Return a stored part of a prompt as it was given."""
+    if part["face"] == PASSAGE:
+        return Passage(passage)
     if part["episode"] is None:
         return str(part["text"] or "")
-    return ShownTurn(turns[part_key(part)], part["face"], part.get("end"))
+    checked_in = passage if part["face"] == "checked" else ""
+    return ShownTurn(turns[part_key(part)], part["face"], part.get("end"), checked_in)

@@ -289,6 +289,7 @@ def samples_of(shelf: Shelf, number: int, question: Subject) -> StoredSamples:
         "replies",
         source=f"{first['episode']}/{first['seat']}/{first['step']}",
         images=question.images,
+        passage=question.passage,
         question=question,
         agent=first["agent"],
         model=first["model"],
@@ -307,6 +308,8 @@ def question_of(row: Row, images: Mapping[str, Image]) -> Subject:
         source=row["source"],
         licence=row["licence"],
         images=tuple(images[each] for each in row["images"] or () if each in images),
+        passage=row["passage"] or "",
+        published=row["published"],
     )
 
 

@@ -19,7 +19,17 @@ from typing import Any, cast
 from arena.errors import LeakError, StudyError
 from arena.images import Image
 from arena.play.episode import request_content, request_hash
-from arena.play.prompt import IMAGE, Chat, Prompt, ShownTurn, build_prompt, chat_of, words_of_turn
+from arena.play.prompt import (
+    IMAGE,
+    PASSAGE,
+    Chat,
+    Passage,
+    Prompt,
+    ShownTurn,
+    build_prompt,
+    chat_of,
+    words_of_turn,
+)
 from arena.play.prompt import Piece as PromptPiece
 from arena.store.replay import sampling_of, turn_of
 from arena.types import Agent, Face, Message, Model, Place, Request, Sampling, Seat, Turn
@@ -27,6 +37,7 @@ from arena.web.site import Ask, Row
 
 FACES = {
     "public": "public face",
+    "checked": "public face, its quotes checked",
     "own": "own face: with private thoughts and rating",
     "notes": "own notes: private thoughts and rating",
     "rated": "rated face: public words and rating",
@@ -43,6 +54,7 @@ TURNS = """
     from turns where episode = ?
 """
 IMAGES = "select image, base64 from images where image in (select unnest($1::varchar[]))"
+PASSAGES = "select passage from plays join subjects using (subject) where episode = ?"
 TurnKey = tuple[str, str, int]
 
 
@@ -100,8 +112,9 @@ def rebuild_request(
     # Turns are shown by key: their words come from the store as it is now.
     seen = seen_turns(ask, [*turn["prompt"], *(turn["prefill"] or ())])
     images = stored_images(ask, turn["images"] or ())
-    prompt = parts_of(turn["prompt"], seen, images)
-    prefill = parts_of(turn["prefill"] or (), seen, [])
+    passage = stored_passage(ask, turn)
+    prompt = parts_of(turn["prompt"], seen, images, passage)
+    prefill = parts_of(turn["prefill"] or (), seen, [], passage)
     roles = turn["roles"] or ["user"] * len(prompt)
     # The model is never called: only the agent's system prompt enters the request.
     reader = Seat(turn["seat"], Agent(seat["agent"], cast(Model, None), seat["system"] or ""))
@@ -136,6 +149,12 @@ def stored_images(ask: Ask, hashes: Sequence[str]) -> list[Image]:
     return [found[each] for each in hashes]
 
 
+def stored_passage(ask: Ask, turn: Row) -> str:
+    """Return the passage of the subject of a turn's episode; "" for none."""
+    rows = ask(PASSAGES, [turn["episode"]])
+    return (rows[0]["passage"] or "") if rows else ""
+
+
 def seen_turns(ask: Ask, parts: Sequence[Mapping[str, Any]]) -> dict[TurnKey, Turn]:
     """Return the turns of the episodes that parts of a prompt refer to, by key."""
     episodes = {part["episode"] for part in parts if part["episode"] is not None}
@@ -147,6 +166,7 @@ def parts_of(
     stored: Sequence[Mapping[str, Any]],
     seen: Mapping[TurnKey, Turn],
     images: Sequence[Image],
+    passage: str,
 ) -> list[PromptPiece]:
     """Return a prompt as the protocol gave it.  Raises StudyError if a turn is not in the store."""
     parts: list[PromptPiece] = []
@@ -156,8 +176,10 @@ def parts_of(
             parts.append(part["text"])
         elif part["face"] == IMAGE:
             parts.append(next(shown))
+        elif part["face"] == PASSAGE:
+            parts.append(Passage(passage))
         elif (turn := seen.get((part["episode"], part["seat"], part["step"]))) is not None:
-            parts.append(ShownTurn(turn, part["face"], part.get("end")))
+            parts.append(ShownTurn(turn, part["face"], part.get("end"), passage))
         else:
             raise StudyError(
                 f"the prompt shows step {part['step']} of {part['seat']} in episode"
@@ -170,8 +192,8 @@ def piece(part: PromptPiece) -> Piece:
     """Return one part with its words, as its reader was shown them."""
     if isinstance(part, Image):
         return Piece("", image=part)
-    if isinstance(part, str):
-        return Piece(part)
+    if isinstance(part, str | Passage):
+        return Piece(part if isinstance(part, str) else part.text)
     return Piece(words_of_turn(part), part.turn, part.face, part.end)
 
 

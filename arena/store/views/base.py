@@ -190,7 +190,8 @@ RECORD_VIEWS: dict[str, View] = {
     # all that a model read, beside the words of the protocol, stands in one place.
     "saw": View(
         "One row is something that a model read when it spoke: a turn in its prompt with the face"
-        " that was shown, an image, its own reply before a re-ask, or its system prompt",
+        " that was shown, an image, the passage of its subject, its own reply before a re-ask, or"
+        " its system prompt",
         """
         select episode, seat, step, part.episode as seen_episode, part.seat as seen_seat,
                part.step as seen_step, part.face as face, null as image
@@ -216,11 +217,14 @@ RECORD_VIEWS: dict[str, View] = {
             "seen_episode": "the play of what was shown",
             "seen_seat": "whose turn, or whose system prompt, was shown",
             "seen_step": "its author's step; the reader's own step: its first reply, before the"
-            " re-ask (turns.reask_prompt); NULL: a system prompt (seats.system)",
-            "face": "public; own: with private thoughts and rating; notes: these alone; rated:"
-            " public text and rating; verbatim: the raw reply, as a prefill, as a message of its"
+            " re-ask (turns.reask_prompt); NULL: a system prompt (seats.system), an image or a"
+            " passage",
+            "face": "public; checked: public with its quotes marked as verified or not; own: with"
+            " private thoughts and rating; notes: these alone; rated: public text and rating;"
+            " verbatim: the raw reply, as a prefill, as a message of its"
             " author in a chat, or before a re-ask; reask_prompt, reask_text: what it was asked"
-            " again and its raw second reply, in an aside; image; system: a system prompt",
+            " again and its raw second reply, in an aside; image; passage: that of its subject"
+            " (subjects.passage); system: a system prompt",
             "image": "the hash of an image (see the table images); NULL: it is none",
         },
     ),
