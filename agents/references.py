@@ -43,8 +43,9 @@ FORMS = {
     ),
     "sim": (
         "sim/<profile>, such as sim/overconfident (a simulated debater, no network), sim/judge (a"
-        " simulated judge), sim/solver (a simulated solver of questions), sim/writer (who rewords"
-        " them) or sim/pairs (simulated entailment and similarity)"
+        " simulated judge), sim/solver (a simulated solver of questions), sim/reasoner (a solver"
+        " that helps itself), sim/writer (who rewords questions) or sim/pairs (simulated entailment"
+        " and similarity)"
     ),
 }
 # Settings of an agent that its reference may end in, and their fields in a sampling.
@@ -191,6 +192,10 @@ def simulated_model(rest: str) -> Model:
         from agents.simulated.solver import simulated_solver
 
         return simulated_solver(rest)
+    if profile == "reasoner":
+        from agents.simulated.reasoner import simulated_reasoner
+
+        return simulated_reasoner(rest)
     if profile == "pairs":
         from agents.simulated.pairs import simulated_pairs
 

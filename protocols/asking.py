@@ -26,7 +26,7 @@ from arena.errors import StudyError
 from arena.former_names import former_names
 from arena.grading.grade import LETTERS, canonical
 from arena.play.episode import Episode
-from arena.play.prompt import Prompt
+from arena.play.prompt import Prompt, ShownTurn
 from arena.play.reading import Reader
 from arena.private import PrivateNumber
 from arena.types import Agent, Answer, Sampling, Seat, Subject, Turn
@@ -120,6 +120,31 @@ async def sample_paths(
     return await asyncio.gather(*asks)
 
 
+async def answer_after(
+    episode: Episode,
+    question: Subject,
+    solver: Seat,
+    prompt: Prompt,
+    paths: int,
+    *,
+    read: Reader | None = None,
+    reask: bool = True,
+) -> list[Answer]:
+    """Return the answer of the solver to a prompt that holds more than the question.
+
+    With several `paths` the majority of theirs, with its share as confidence.  `read` replaces the
+    usual reader.
+    """
+    seats = [solver] if paths == 1 else [Seat(f"path{i}", solver.agent) for i in range(paths)]
+    ask = partial(
+        episode.ask, prompt=prompt, phase="answer", round=1, read=read or reader(question, reask)
+    )
+    turns = await asyncio.gather(*map(ask, seats))
+    if paths == 1:
+        return [Answer(solver.name, turns[0].answer, stage=1)]
+    return [*answers(turns), majority(solver, turns, question)]
+
+
 async def ask_to_aggregate(
     episode: Episode,
     question: Subject,
@@ -161,7 +186,9 @@ def order_paths(episode: Episode, paths: Sequence[Turn], shuffled: bool) -> list
     return order
 
 
-def list_replies(episode: Episode, turns: Sequence[Turn], names: Sequence[str] = ()) -> Prompt:
+def list_replies(
+    episode: Episode, turns: Sequence[Turn | ShownTurn], names: Sequence[str] = ()
+) -> Prompt:
     """Return the replies as a prompt, each under a heading with the episode's code.
 
     The headings are Response 0, Response 1, ..., or `names`.

@@ -129,6 +129,7 @@ JUDGE = "judge"
 SOLVER = "solver"
 PAIRS = "pairs"
 WRITER = "writer"
+REASONER = "reasoner"
 EXAMPLE = "sim/overconfident or sim/even:bias=0.1:noise=0.05"
 
 
@@ -284,7 +285,7 @@ def parse_profile(profile: str, profiles: Mapping[str, P], bounds: Bounds) -> tu
     """
     name, *settings = profile.split(":")
     if name not in profiles:
-        names = list(dict.fromkeys((*profiles, JUDGE, SOLVER, PAIRS, WRITER)))
+        names = list(dict.fromkeys((*profiles, JUDGE, SOLVER, PAIRS, WRITER, REASONER)))
         near = difflib.get_close_matches(name, names, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise StudyError(

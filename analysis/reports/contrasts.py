@@ -1,4 +1,4 @@
-"""Name what sets the arms of a study of LeaP apart, and estimate it on the same questions.
+"""Name what sets the arms of a study apart, LeaP's above all, and estimate it by question.
 
 LeaP beside independent paths ("Learning from Peers in Reasoning Models", Tongxu Luo et al., arXiv
 2505.07787) compares several things at once: the words of the prompt, thoughts that are cut into
@@ -8,7 +8,8 @@ protocol and options in the record, not from its label.
 
 Both estimates are paired over questions: of paths (Pass@1) the mean difference with Student's t,
 questions as clusters; of final answers, the vote, what `paired_difference` says of any two arms.
-Left out: arms that differ in more, in their number of paths say.
+Left out: arms that differ in more, in their number of paths say.  Arms of other methods that
+differ in one option have their names in method_contrasts.py.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from math import nan
 from typing import Annotated, Literal
 
 from analysis.read.answers import AnswerRecord, Options
+from analysis.reports.method_contrasts import NAMES, method_contrasts
 from analysis.reports.plain_json import INLINE, JsonField, interval_as
 from analysis.statistics.accuracy import (
     Difference,
@@ -46,7 +48,7 @@ BLOCK = "the block"
 CUTS_AND_BLOCK = "cuts and block"
 PEERS = "the peers"
 ALL_TOGETHER = "all together"
-ORDER = (PROMPT, CUTS, BLOCK, CUTS_AND_BLOCK, PEERS, ALL_TOGETHER)
+ORDER = (PROMPT, CUTS, BLOCK, CUTS_AND_BLOCK, PEERS, ALL_TOGETHER, *NAMES)
 BETWEEN: Mapping[tuple[Step, Step], str] = {
     ("whole", "turns"): CUTS,
     ("turns", "block"): BLOCK,
@@ -95,7 +97,7 @@ class ContrastRow:
 
 
 def contrast_rows(record: AnswerRecord) -> tuple[ContrastRow, ...]:
-    """Return the contrasts of a study's arms, in the order of ORDER; none without LeaP."""
+    """Return the contrasts of a study's arms, in the order of ORDER; none if none has a name."""
     kinds = [
         kind_of(protocol, options, agents_of(record, number))
         for number, (protocol, options) in enumerate(
@@ -110,6 +112,7 @@ def contrast_rows(record: AnswerRecord) -> tuple[ContrastRow, ...]:
     if any(name == CUTS for name, *_ in found):
         # The arm between them tells the two apart.
         found = [each for each in found if each[0] != CUTS_AND_BLOCK]
+    found += method_contrasts(record)
     if not found:
         return ()
     shares = path_shares(record)

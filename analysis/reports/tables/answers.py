@@ -113,11 +113,14 @@ def differences_block(differences: Sequence[DifferenceRow]) -> Block:
 
 
 def contrasts_blocks(contrasts: Sequence[ContrastRow]) -> Iterator[Block]:
-    """Return what sets arms of LeaP apart, each by its name, on paths and on final answers."""
+    """Return what sets arms apart, each by its name, on paths and on final answers."""
     of_paths, of_final = [], []
     for row in contrasts:
         named = (row.isolates, row.arm, row.against, row.paths.clusters)
-        of_paths.append((*named, mean_with_interval(row.paths), p_value(row.paths_p_holm)))
+        # Arms of most methods have no paths.
+        if is_defined(row.paths.mean):
+            of_paths.append((*named, mean_with_interval(row.paths), p_value(row.paths_p_holm)))
+        named = (*named[:3], row.final.questions)
         of_final.append((*named, mean_with_interval(row.final.all), p_value(row.final_p_holm)))
     headings = "isolates, arm, against, questions, points (95% interval), Holm"
     title = "What sets the arms apart: right paths (Pass@1)"

@@ -1,0 +1,123 @@
+"""A simulated solver that helps itself, with known gains: to check ways of reasoning with oneself.
+
+It is a solver (solver.py) whose ability depends on what its prompt holds beside the question.
+
+Own demonstrations.  Asked for new questions with answers, it writes simulated questions; each
+answer is right with probability `teaches`.  Where a prompt holds demonstrations, its ability rises
+by `demonstrates` * (the share that is right - the share that is wrong), whoever wrote them.
+
+This is a model of our own, not one of a paper.  The store and every report mark its plays as
+simulated.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from agents.simulated import solver
+from agents.simulated.debater import REASONER, Bounds, parse_profile, stream
+from agents.simulated.questions import HIGHEST, TEXT, question_in
+from agents.simulated.replies import count_tokens
+from agents.simulated.solver import SimulatedSolver, SolverProfile
+from arena.types import Message, Reply, Request
+
+ASKS_FOR_EXAMPLES = re.compile(r"Write (\d{1,2}) new questions of its kind")
+EXAMPLE = (
+    "<example>\n<question>{question}</question>\n<solution>Simulated solution: it is {answer}."
+    "</solution>\n<answer>{answer}</answer>\n</example>"
+)
+# Questions of its own have numbers that no list of questions reaches.
+NEW = 500_000
+# A demonstration in a prompt: the right answer that its question states, and the one it gives.
+SHOWN_EXAMPLE = re.compile(
+    r"Question: Simulated question [^\[\]\n]*\[right answer (?P<right>\d{1,3})\]\n"
+    r"(?:Solution: [^\n]*\n)?Answer: \\boxed\{(?P<given>\d{1,3})\}\n?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonerProfile(SolverProfile):
+    """The parameters of a simulated reasoner, those of a solver among them.
+
+    `demonstrates`: logits, in [-20, 20].  `teaches`: in [0, 1].
+    """
+
+    demonstrates: float = 1.0
+    teaches: float = 0.9
+
+
+LOGITS = dict.fromkeys(("demonstrates",), (-20.0, 20.0))
+SHARES = dict.fromkeys(("teaches",), (0.0, 1.0))
+BOUNDS: Bounds = {**solver.BOUNDS, **LOGITS, **SHARES}
+
+
+@dataclass(frozen=True)
+class SimulatedReasoner(SimulatedSolver):
+    """A model that helps itself by a profile; `simulated_reasoner` makes one."""
+
+    profile: ReasonerProfile
+
+    async def __call__(self, request: Request) -> Reply:
+        """Return what is asked for: help for itself, or an answer after the help that is shown.
+
+        Raises RefusedError if the request holds no simulated question.
+        """
+        words = "\n".join(message.content for message in request.messages)
+        if (asked := ASKS_FOR_EXAMPLES.search(words)) and question_in(words):
+            return self._written(self._examples(int(asked[1]), words, request.seed), request)
+        rise = self.profile.demonstrates * rightness(words)
+        able = replace(self.profile, ability=min(max(self.profile.ability + rise, -20.0), 20.0))
+        # Without them, since an example may happen to have an answer of the question at hand.
+        plain = replace(request, messages=tuple(map(without_examples, request.messages)))
+        return await SimulatedSolver(self.name, able)(plain)
+
+    def _written(self, text: str, request: Request) -> Reply:
+        """Return a text as a reply that ended by itself."""
+        characters = sum(len(message.content) for message in request.messages)
+        tokens_in, tokens_out = count_tokens(characters), count_tokens(len(text))
+        return Reply(
+            text,
+            model_served=self.name,
+            finish_reason="stop",
+            tokens_in=tokens_in,
+            tokens_out=tokens_out,
+        )
+
+    def _examples(self, count: int, words: str, seed: int) -> str:
+        """Return simulated questions with answers, as many as are asked for."""
+        like = question_in(words)
+        assert like is not None
+        draws = stream("examples", self.profile.seed, seed)
+        written = []
+        for number in range(count):
+            right = draws.randint(0, HIGHEST)
+            wrong = (right + draws.randint(1, HIGHEST)) % (HIGHEST + 1)
+            answer = right if draws.random() < self.profile.teaches else wrong
+            text = TEXT.format(
+                number=NEW + draws.randrange(NEW // 2) + number,
+                difficulty=f"{like.difficulty:.3f}",
+                right=right,
+            )
+            written.append(EXAMPLE.format(question=text, answer=answer))
+        return "\n".join(written)
+
+
+def rightness(words: str) -> float:
+    """Return the share of right demonstrations minus that of wrong ones, 0 without any."""
+    found = [int(each["right"]) == int(each["given"]) for each in SHOWN_EXAMPLE.finditer(words)]
+    return (2 * sum(found) - len(found)) / len(found) if found else 0.0
+
+
+def without_examples(message: Message) -> Message:
+    """Return a message without the demonstrations that it shows."""
+    return replace(message, content=SHOWN_EXAMPLE.sub("", message.content))
+
+
+def simulated_reasoner(profile: str) -> SimulatedReasoner:
+    """Return the reasoner that `sim/reasoner:...` names, without its "sim/".
+
+    Raises StudyError for unknown parameters or values.
+    """
+    name, parameters = parse_profile(profile, {REASONER: ReasonerProfile()}, BOUNDS)
+    return SimulatedReasoner(f"sim/{name}", parameters)

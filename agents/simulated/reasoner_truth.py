@@ -1,0 +1,67 @@
+"""Compute the figures that simulated reasoners (reasoner.py) must come to, from their parameters.
+
+They are the truth that a play should find: means over the questions and over all possible draws,
+of readable replies.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from agents.simulated.debater import REASONER, parse_profile
+from agents.simulated.reasoner import BOUNDS, ReasonerProfile
+from agents.simulated.solver import chances
+from agents.simulated.truth import parse_questions
+from arena.studies.lineups import agents_in
+from arena.studies.study import Study
+from arena.types import Subject
+
+
+def reasoner_profile(profile: str) -> ReasonerProfile:
+    """Return the parameters of `sim/reasoner:...`, without its "sim/"."""
+    return parse_profile(profile, {REASONER: ReasonerProfile()}, BOUNDS)[1]
+
+
+def profile_in(study: Study) -> str | None:
+    """Return the profile of the one simulated reasoner that sits in a study, None if it has others.
+
+    Nothing can be expected of a study with several agents, or of another model.
+    """
+    seated = [agent for arm in study.arms for each in arm.lineups for agent in agents_in(each)]
+    names = {agent.model.name for agent in seated}
+    if len(names) != 1 or not (name := names.pop()).startswith(f"sim/{REASONER}"):
+        return None
+    return name.removeprefix("sim/")
+
+
+def expected_alone(profile: str, questions: Sequence[Subject]) -> float:
+    """Return the exact accuracy of one sample without any help, in [0, 1]."""
+    return accuracy_at(reasoner_profile(profile), questions, 0.0)
+
+
+def accuracy_at(profile: ReasonerProfile, questions: Sequence[Subject], rise: float) -> float:
+    """Return the exact accuracy of one sample whose ability is raised by `rise` logits."""
+    able = replace(profile, ability=profile.ability + rise)
+    right = [chances(able, each)[each.right] for each in parse_questions(questions)]
+    return math.fsum(right) / len(right) * (1 - profile.unreadable)
+
+
+def expected_after_demonstrations(
+    profile: str, questions: Sequence[Subject], shown: int, teaches: float | None = None
+) -> float:
+    """Return the exact accuracy after `shown` demonstrations, in [0, 1].
+
+    `teaches` is the chance that one is right: that of the solver's own by default, 1 for those of
+    people.
+    """
+    solver = reasoner_profile(profile)
+    chance = solver.teaches if teaches is None else teaches
+    return math.fsum(
+        math.comb(shown, right)
+        * chance**right
+        * (1 - chance) ** (shown - right)
+        * accuracy_at(solver, questions, solver.demonstrates * (2 * right - shown) / shown)
+        for right in range(shown + 1)
+    )

@@ -1,0 +1,50 @@
+"""Print the accuracy of a study's arms beside what was planted, and what its paper has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TextIO
+
+from analysis.reports.blocks import document, table
+from analysis.reports.debates import study_reports
+from analysis.reports.tables.debates import print_report
+from analysis.reports.tables.formatting import interval, percent
+from analysis.reports.terminal import print_documents
+
+NOT_KNOWN = "not known"
+
+
+def print_beside(
+    path: Path,
+    study: str,
+    planted: Mapping[str, float],
+    paper: Mapping[str, str],
+    *notes: str,
+    file: TextIO | None = None,
+) -> None:
+    """Print a study's report, and its accuracy by arm beside planted shares and a paper's words.
+
+    `planted` are shares in [0, 1] by arm; `paper` has the paper's numbers by arm, as text.
+    """
+    [report] = study_reports(path, study)
+    print_report([report], file)
+    rows = [
+        (
+            arm.arm,
+            arm.accuracy.share.plays,
+            percent(arm.accuracy.share.all.mean),
+            interval(arm.accuracy.share.all),
+            percent(planted.get(arm.arm, float("nan"))),
+            paper.get(arm.arm, NOT_KNOWN),
+        )
+        for arm in (report.answers.arms if report.answers else ())
+    ]
+    told = ["SIMULATED: found beside planted; nothing here can be compared with the paper's."]
+    block = table(
+        "Right answers, percent: here, planted, and the paper's",
+        "arm, plays, here, 95% interval, planted, paper",
+        rows,
+        [*notes, *(told if report.simulated else [])],
+    )
+    print_documents([document(f"{study}, beside its paper", (), [block])], file)

@@ -1,0 +1,78 @@
+"""Name what sets two arms of one method apart, where they differ in one option alone.
+
+A control arm has the same agents and the same other options; what the option adds has a name, such
+as "own demonstrations" or "unused knowledge".  Arms of LeaP differ in more, and have rules of their
+own (contrasts.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import permutations
+
+from analysis.read.answers import AnswerRecord, Options
+
+
+@dataclass(frozen=True, slots=True)
+class Contrasts:
+    """What two values of one option of a protocol isolate, by (value, value in the control).
+
+    `default` is the value of an arm that does not name the option; `beside` are options that only
+    go with some values.
+    """
+
+    option: str
+    default: object
+    names: Mapping[tuple[object, object], str]
+    beside: frozenset[str] = frozenset()
+
+
+METHODS: Mapping[str, Contrasts] = {
+    "own_demonstrations": Contrasts(
+        "source",
+        "own",
+        {
+            ("own", "none"): "own demonstrations",
+            ("given", "none"): "people's demonstrations",
+            ("own", "given"): "own in place of people's",
+        },
+        frozenset({"given"}),
+    ),
+}
+NAMES = tuple(dict.fromkeys(name for each in METHODS.values() for name in each.names.values()))
+
+
+def method_contrasts(record: AnswerRecord) -> Iterator[tuple[str, int, int]]:
+    """Yield (what it isolates, arm, control arm) of each two arms of a method, by their numbers."""
+    for later, earlier in permutations(range(len(record.arms)), 2):
+        name = isolated_option(record, later, earlier)
+        if name is not None and models_of(record, later) == models_of(record, earlier):
+            yield name, later, earlier
+
+
+def isolated_option(record: AnswerRecord, later: int, earlier: int) -> str | None:
+    """Return what sets an arm apart from a control arm, None if it has no name."""
+    protocol = record.protocols[later]
+    contrasts = METHODS.get(protocol)
+    after, before = record.options[later], record.options[earlier]
+    if contrasts is None or record.protocols[earlier] != protocol or None in (after, before):
+        return None
+    assert after is not None
+    assert before is not None
+    if others_of(after, contrasts) != others_of(before, contrasts):
+        return None
+    values = [each.get(contrasts.option, contrasts.default) for each in (after, before)]
+    return contrasts.names.get((values[0], values[1]))
+
+
+def others_of(options: Options, contrasts: Contrasts) -> dict[str, object]:
+    """Return the options that two arms must have in common."""
+    apart = {contrasts.option, *contrasts.beside}
+    return {name: value for name, value in options.items() if name not in apart}
+
+
+def models_of(record: AnswerRecord, arm: int) -> frozenset[str]:
+    """Return the agents of an arm."""
+    plays = record.plays
+    return frozenset(record.models[number] for number in plays.models[plays.arm == arm])
