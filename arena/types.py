@@ -234,6 +234,8 @@ class BaseModel:
     longest_reply: int | None = None
     batches: BatchEndpoint | None = None
     left_out: Mapping[str, str] | None = None  # Settings that were asked for in vain, and why.
+    # Whether engines on other machines may hold it: a pickle of it is opened there.
+    on_engines: bool = False
     # A hash of the source of a scripted function; None: not scripted, or not known.
     code_hash: str | None = None
     # The name under which studies of version 0.1.0 read a model's abilities.

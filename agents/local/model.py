@@ -32,7 +32,7 @@ from agents.local.configured import (
     template_arguments,
     unsupported_later,
 )
-from agents.local.settings import Settings, find_weights, parse_settings
+from agents.local.settings import Settings, find_weights, parse_settings, portable
 from agents.providers.sampling import ProviderModel
 from arena.errors import ContextOverflowError, RefusedError, StudyError
 from arena.types import Price, Reply, Request, Sampling
@@ -102,6 +102,7 @@ class LocalModel(ProviderModel):
     """A model on this machine; `local_model` or its reference makes one."""
 
     has_own_queue = True
+    on_engines = True
     price = Price(0.0, 0.0, longest_reply=LONGEST_REPLY, source="local")
     longest_reply = LONGEST_REPLY
 
@@ -126,6 +127,15 @@ class LocalModel(ProviderModel):
 
     def __repr__(self) -> str:
         return f"<{self.name}>"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel as the reference that it was made of, never with weights."""
+        made_of = (self.name, *portable(self._where, self._settings), self._revision)
+        return (
+            LocalModel,
+            made_of,
+            {"drop_unsupported": self.drop_unsupported, "left_out": self.left_out},
+        )
 
     async def open(self) -> None:
         """Read the weights unless they are in memory, and start the engine.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -53,6 +53,15 @@ class Settings:
         """What stands behind a model's name for weights that its files alone do not have."""
         parts = (self.adapter_folder and self.adapter_folder.name, self.quantized)
         return "".join(f"+{part}" for part in parts if part)
+
+
+def portable(where: str, settings: Settings) -> tuple[str, Settings]:
+    """Return a folder or hub id, and settings, that mean the same in another working folder."""
+    adapter = settings.adapter_folder
+    return (
+        str(Path(where).resolve()) if Path(where).is_dir() else where,
+        replace(settings, adapter=None if adapter is None else str(adapter)),
+    )
 
 
 def parse_settings(name: str, query: str) -> Settings:

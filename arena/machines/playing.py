@@ -29,7 +29,7 @@ async def play_on(
         return await run_on_processes(
             arena, study, processes=place.processes, selection=selection, watch=watch
         )
-    from arena.machines.ray_engines import play_on_ray
+    from arena.machines.ray_models import play_on_ray
 
     return await play_on_ray(place, arena, study, selection=selection, watch=watch)
 

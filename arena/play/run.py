@@ -139,7 +139,7 @@ class Arena:
         self.batches = batches
         self.hooks = hooks
         # Models that have answered: a stage need not ask them anew whether they do.
-        self._answered: set[str] = set()
+        self.answered: set[str] = set()
         self._prompt_tokens = PromptTokens()
         # Dollars that other stages of the same tournament have spent of the budget (stages.py).
         self.spent_in_other_stages_usd = 0.0
@@ -176,7 +176,7 @@ class Arena:
             stats = RunStats(
                 planned=len(todo),
                 max_unreadable=self.max_unreadable,
-                probes=Probes(self._answered, self.retry.server_wait_s),
+                probes=Probes(self.answered, self.retry.server_wait_s),
                 store=self.path,
             )
             folding = FoldResult()

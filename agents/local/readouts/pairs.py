@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from agents.local.readouts.pair_outputs import Kind, check_outputs
-from agents.local.settings import Settings, find_weights, parse_settings
+from agents.local.settings import Settings, find_weights, parse_settings, portable
 from arena.errors import RefusedError, StudyError
 from arena.types import BaseModel, Price, Reply, Request
 
@@ -71,6 +71,7 @@ class PairModel(BaseModel):
 
     capabilities = frozenset({"pairs"})
     has_own_queue = True
+    on_engines = True
     price = Price(0.0, 0.0, source="local")
 
     def __init__(
@@ -88,6 +89,11 @@ class PairModel(BaseModel):
 
     def __repr__(self) -> str:
         return f"<{self.name}>"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel as the reference that it was made of, never with weights."""
+        where, settings = portable(self._where, self._settings)
+        return PairModel, (self._kind, self.name, where, settings, self._revision)
 
     async def open(self) -> None:
         """Read the weights unless they are in memory; StudyError if there is no such model."""

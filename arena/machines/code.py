@@ -1,0 +1,24 @@
+"""Tell by a hash whether two processes run the same code of ours."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+import agents
+import arena.types
+
+# Whatever a reply may depend on: models, and the words that they share with the arena.
+HASHED = (Path(agents.__file__).parent, Path(arena.types.__file__).parent / "machines")
+
+
+@cache
+def code_hash() -> str:
+    """Return a sha256 over all source by which models are called, as it lies on this disk."""
+    whole = hashlib.sha256()
+    for folder in HASHED:
+        for file in sorted(folder.rglob("*.py")):
+            name = file.relative_to(folder.parent).as_posix().encode()
+            whole.update(name + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+    return whole.hexdigest()

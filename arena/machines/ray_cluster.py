@@ -1,0 +1,130 @@
+"""Start or join a Ray cluster, quietly, and say what it has.
+
+Nothing else of the package imports Ray.  A cluster of our own lives as long as this process.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import agents
+import analysis
+import arena.types
+import protocols
+from arena.errors import StudyError
+from arena.machines.places import OnRay
+
+CONNECT_S = 5.0
+# Only long prompts and replies go through it.
+OBJECT_STORE_BYTES = 256 * 2**20
+# The folders of our packages, which travel to the nodes of a cluster.
+CODE = [
+    Path(arena.types.__file__).parent,
+    *(Path(package.__file__).parent for package in (agents, analysis, protocols)),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A cluster of so many nodes and GPUs; `own` if it was started for this process."""
+
+    nodes: int
+    gpus: int
+    cpus: float
+    own: bool
+
+    def __str__(self) -> str:
+        nodes = "1 node" if self.nodes == 1 else f"{self.nodes} nodes"
+        gpus = "no GPU" if self.gpus == 0 else f"{self.gpus} GPUs" if self.gpus > 1 else "1 GPU"
+        return f"{nodes} with {gpus} and {self.cpus:g} CPUs"
+
+
+def check_installed() -> None:
+    """Raise StudyError, which names the extra, where Ray is not installed."""
+    if find_spec("ray") is None:
+        raise StudyError(
+            "--on ray needs Ray, which is not installed: pip install 'peer-arena[ray]'"
+        )
+
+
+def connect(place: OnRay) -> Cluster:
+    """Join the cluster of a place, or start one on this machine; it takes seconds.
+
+    A cluster that this process has joined already is taken as it is.  Raises StudyError if Ray is
+    missing, or nobody answers at the address.
+    """
+    check_installed()
+    # Ray reads it when it is imported.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    import ray
+
+    if not ray.is_initialized():
+        own = not join(ray, place.address)
+        if own:
+            start(ray)
+        OWN.append(own)
+        keep_quiet()
+    resources = ray.cluster_resources()
+    nodes = sum(bool(node["Alive"]) for node in ray.nodes())
+    gpus, cpus = int(resources.get("GPU", 0)), resources.get("CPU", 0.0)
+    return Cluster(nodes, gpus, cpus, OWN[-1] if OWN else False)
+
+
+# Whether each cluster that this process has joined was its own.
+OWN: list[bool] = []
+QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+
+
+def join(ray: Any, address: str | None) -> bool:
+    """Join a running cluster; return whether there was one.  Our code travels to its nodes."""
+    if address is not None:
+        check_answers(address)
+    code = {"py_modules": [str(folder) for folder in CODE]}
+    try:
+        ray.init(address=address or "auto", runtime_env=code, **QUIET)
+    except (ConnectionError, RuntimeError) as error:
+        if address is None and "RAY_ADDRESS" not in os.environ:
+            return False
+        at = address or os.environ["RAY_ADDRESS"]
+        raise StudyError(
+            f"the Ray cluster at {at} cannot be joined from here: {str(error)[:500]}; the run"
+            " has to start on one of its nodes (docs/many_machines.md), with the same version of"
+            " Ray and of Python"
+        ) from error
+    return True
+
+
+def start(ray: Any) -> None:
+    """Start a cluster on this machine that ends with this process."""
+    ray.init(
+        address="local",
+        include_dashboard=False,
+        object_store_memory=OBJECT_STORE_BYTES,
+        **QUIET,
+    )
+
+
+def check_answers(address: str) -> None:
+    """Raise StudyError if nobody takes a connection: Ray itself would wait for long, or end us."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
+    except OSError as error:
+        raise StudyError(
+            f"there is no Ray cluster at {address} ({error.strerror or error}): start one with"
+            " `ray start --head`, which prints its address, or leave the address out"
+        ) from error
+
+
+def keep_quiet() -> None:
+    """Keep what Ray says of dead workers off standard output: the run says it in a sentence."""
+    import ray._private.worker as worker
+
+    if hasattr(worker, "print_worker_logs"):
+        vars(worker)["print_worker_logs"] = lambda *_: None
