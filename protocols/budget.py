@@ -118,15 +118,20 @@ def arm(
 def everywhere(protocol: Protocol, agent: Agent) -> Lineup:
     """Return the lineup with one agent in every seat.
 
-    Raises StudyError for a protocol that takes any number of agents: what it calls hangs on that.
+    A seat that takes any number of agents gets the one, of which a protocol with
+    `options_for_calls` makes as many copies as its options say.  Raises StudyError for another
+    protocol with such a seat: what it calls hangs on the number.
     """
     seats = seats_of(protocol)
-    if seats.variable is not None:
+    lineup: dict[str, Agent | list[Agent]] = dict.fromkeys(seats.fixed, agent)
+    if seats.variable is None:
+        return lineup
+    if "options_for_calls" not in getattr(protocol, "__globals__", {}):
         raise StudyError(
             f"{protocol_name(protocol)} takes any number of agents as {seats.variable}, so that a"
             " budget does not say how many; seat them in an Arm of your own"
         )
-    return dict.fromkeys(seats.fixed, agent)
+    return {**lineup, seats.variable: [agent]}
 
 
 def options_function(protocol: Protocol) -> Callable[[int], Options]:

@@ -14,14 +14,18 @@ from tests.question_agents import QUESTION, Script
 
 def rows_of_play(
     protocol: Protocol,
-    speaker: Script | Agent,
+    speaker: Script | Agent | list[Agent],
     options: Mapping[str, object] | None = None,
     subject: Subject = QUESTION,
     *,
     seat: str = "solver",
 ) -> MemoryJournal:
-    """Play an episode with one seat, which must not fail; `.rows("turns")` are its turns."""
-    agent = speaker if isinstance(speaker, Agent) else Agent("s", scripted_model(speaker))
+    """Play an episode, which must not fail; `.rows("turns")` are its turns.
+
+    The lineup has one seat, of an agent or a list of them.
+    """
+    given = isinstance(speaker, Agent | list)
+    agent = speaker if given else Agent("s", scripted_model(speaker))
     study = Study("s", [Arm("a", protocol, [{seat: agent}], options or {})], [subject])
     journal = MemoryJournal()
     run_blocking(lambda: play_in_memory(plays(study)[0], journal))

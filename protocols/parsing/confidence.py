@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from arena.play.reading import CUT_OFF, as_reply, unfinished_reason
@@ -247,6 +247,19 @@ def answer_and_confidence(
     answer, flags = _answer(reply, words, letters, options)
     confidence, status = _stated(reply, words, confidence_in)
     return _reading(public, answer, flags, confidence, status, ASK_CONFIDENCE)
+
+
+def answer_apart_from_confidence(
+    reply: Reply | str, *, letters: str = "", options: Sequence[str] = (), reask: bool = True
+) -> Reading:
+    """Read a reply as `answer_and_confidence`, with a public face that does not hold the number.
+
+    So that the protocol decides who sees it.  `reask` asks once more for what cannot be read.
+    """
+    reading = answer_and_confidence(reply, letters=letters, options=options)
+    public = reading.public and WITHOUT_CONFIDENCE.sub("", reading.public).strip()
+    ask, missing = (reading.reask, reading.missing) if reask else (None, ())
+    return replace(reading, public=public or None, reask=ask, missing=missing)
 
 
 def answer_and_steps(

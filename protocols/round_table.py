@@ -1,0 +1,317 @@
+"""Let a table of agents answer, read each other, revise, and decide: many papers, one function.
+
+The papers differ in the options below; PRESETS holds them under the papers' names, each with its
+published sizes where these are known:
+
+society_of_minds    arXiv 2305.14325, as in society_of_minds.py: the same calls and prompts
+sparse_ring, hub    "Improving Multi-Agent Debate with Sparse Communication Topology", 2406.11776;
+                    the hub's answer is the table's
+vote                "Debate or Vote", 2508.17536: the control, a majority before anybody has read
+eot_*               "Exchange-of-Thought", 2312.01823: memory, report, relay, debate.  From the
+                    third round on each reply carries the share of its author's most frequent answer
+reconcile           "ReConcile", 2309.13007: stated confidences are shown, replies are grouped by
+                    answer, votes are weighted by the paper's table.  Different: every group is
+                    shown, not two alone; a reply without an answer casts no vote, where the code
+                    draws one; equal weights are a tie.  Left out: examples that convinced others
+ford, ford_three    "Examining Inter-Consistency of LLMs Collaboration via Debate", 2305.11595: in
+                    turn until the last answers agree; the commonest answer of the whole play.  Two
+                    unreadable answers are no agreement.  Left out: the summary by a stronger judge
+collective          the collective refinement of MALLM, 2502.19130
+debatellm_society   society of minds as DebateLLM plays it (2311.17371): in turn, so that a reply
+                    reads those before it in its round
+debatellm_chateval  the form of ChatEval (2308.07201) for questions there: in turn from the start;
+                    an unreadable reply is no value that could win
+group_debate        GroupDebate, 2409.14051, within a stage; without the exchange of summaries
+
+Seats of one agent are copies of it; several agents sit there as they are given, which is what
+ReConcile and FORD are about.  All words are ours.  The confidence is the winner's share of all
+weight.  For panels that compare two texts see pair_panel.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt, Le
+
+from arena.errors import StudyError
+from arena.play.episode import Episode
+from arena.play.prompt import Prompt
+from arena.types import Answer, Seat, Subject, Turn
+from protocols import asking, decisions
+from protocols.decisions import Decision, Number, Tie
+from protocols.round_table_prompts import (
+    Confidence,
+    Shown,
+    TableWords,
+    prompt_of,
+    reader,
+    show_replies,
+    stability,
+)
+from protocols.table_talk import Heard, History, Order, Places, Table, all_turns, last_turns, talk
+from protocols.topologies import Readers, graph_of
+
+VERSION = "1"
+
+Until = Literal["never", "all_agree", "share", "stable"]
+Decide = Literal["plurality", "majority", "supermajority", "unanimity", "weighted", "head"]
+Weights = Literal["reconcile", "stated", "log_odds", "calibrated"]
+Over = Literal["last", "all"]
+
+PRESETS: dict[str, dict[str, object]] = {
+    "society_of_minds": {},
+    "sparse_ring": {"agents": 5, "rounds": 6, "readers": "ring"},
+    "hub": {"agents": 5, "rounds": 6, "readers": "hub", "decide": "head"},
+    "vote": {"agents": 5, "rounds": 1, "readers": "none"},
+    **{
+        f"eot_{name}": {
+            "rounds": 6,
+            "readers": readers,
+            "confidence": "stability",
+            "until": "all_agree",
+        }
+        for name, readers in {
+            "memory": "full",
+            "report": "hub",
+            "relay": "relay",
+            "debate": "pair_and_head",
+        }.items()
+    },
+    "reconcile": {
+        "rounds": 3,
+        "shown": "grouped",
+        "mark_own": False,
+        "confidence": "stated",
+        "until": "all_agree",
+        "decide": "weighted",
+        "tie": "missing",
+    },
+    "ford": {
+        "agents": 2,
+        "rounds": 4,
+        "order": "in_turn",
+        "shown": "history",
+        "until": "all_agree",
+        "over": "all",
+    },
+    "ford_three": {
+        "rounds": 4,
+        "order": "in_turn",
+        "shown": "history",
+        "until": "all_agree",
+        "over": "all",
+    },
+    "collective": {"rounds": 10, "until": "all_agree"},
+    "debatellm_society": {"order": "in_turn"},
+    "debatellm_chateval": {"order": "in_turn", "blind": False, "shown": "history"},
+    "group_debate": {"agents": 4, "readers": "groups", "group": 2},
+}
+
+
+async def round_table(
+    episode: Episode,
+    question: Subject,
+    *solvers: Seat,
+    agents: Annotated[int, Ge(1)] = 3,
+    rounds: Annotated[int, Ge(1)] = 2,
+    readers: Readers = "full",
+    group: Annotated[int, Ge(1)] = 2,
+    order: Order = "parallel",
+    blind: bool = True,
+    places: Places = "by_seat",
+    shown: Shown = "latest",
+    mark_own: bool = True,
+    roles: tuple[str, ...] = (),
+    confidence: Confidence = "none",
+    show_confidence: bool = True,
+    until: Until = "never",
+    share: Annotated[float, Gt(0), Le(1)] = 2 / 3,
+    stable: Annotated[int, Ge(2)] = 2,
+    decide: Decide = "plurality",
+    weights: Weights = "reconcile",
+    calibration: tuple[tuple[float, float], ...] = (),
+    over: Over = "last",
+    tie: Tie = "first",
+    reask: bool = True,
+) -> list[Answer]:
+    """Return the table's answer after at most `rounds` rounds, the first without reading anybody.
+
+    One agent in `solvers` is seated `agents` times; several sit as they are.  `readers` says who
+    reads whom (topologies.py; `group` is the size of its groups), `order`, `blind` and `places` in
+    which order (table_talk.py), `shown` whether the latest replies are read, all since the
+    beginning, or the latest by answer, and `mark_own` whether a seat is told which is its own.
+    `roles` are instructions of the seats, in turn.  `confidence` is asked for or computed from a
+    seat's own answers, and shown to others with `show_confidence`.
+
+    `until` ends the talk before the last round: all_agree, an answer with a `share` of all seats,
+    or the same leading answer in `stable` rounds.  `decide` and `tie` are rules of decisions.py, of
+    the `last` answers or of `all`; head takes seat 0's.  `weights` makes weights of confidences;
+    calibrated ones take the rows (least confidence, accuracy) of `calibration`.
+    """
+    seats = seated(solvers, agents, roles)
+    words = TableWords(question, shown, mark_own, confidence, show_confidence)
+    graph = graph_of(readers, len(seats), group)
+    table = Table(seats, graph, rounds, order, blind, shown == "history", places)
+    read = reader(words, reask)
+    weigh = weight_function(weights, calibration)
+
+    async def say(seat: int, round: int, replies: Prompt | None) -> Turn:
+        """Ask a seat for its reply in a round."""
+        return await episode.ask(
+            seats[seat],
+            prompt_of(words, seat, round > 0, replies),
+            phase="revision" if round else "answer",
+            round=round,
+            read=read,
+            public_rating=words.is_seen,
+        )
+
+    def show(heard: Heard, history: History) -> Prompt:
+        """Return the replies that a seat reads as a prompt."""
+        return show_replies(episode, words, heard, history)
+
+    def is_over(history: History) -> bool:
+        """Return whether the talk ends here."""
+        if until == "stable":
+            return is_stable(history, question, stable)
+        least = {"never": None, "all_agree": 1.0, "share": share}[until]
+        said = last_turns(history)
+        given = [None] * (len(seats) - len(said)) + asking.votes(said, question)
+        return least is not None and bool(decisions.share_of(given, least).winners)
+
+    history = await talk(episode, table, say, show, is_over)
+    voters = all_turns(history) if over == "all" else last_turns(history)
+    confidences = confidences_of(voters, history, seats, words)
+    votes = asking.votes(voters, question)
+    decision = decide_by(decide, votes, confidences, weigh)
+    winner = decisions.settle(decision, tie, episode.rng("tie"))
+    by_weight = decision.scores if decide == "weighted" else None
+    final = final_answer(solvers[0], voters, votes, winner, by_weight)
+    return [*asking.answers(all_turns(history)), final]
+
+
+def seated(solvers: Sequence[Seat], agents: int, roles: Sequence[str]) -> tuple[Seat, ...]:
+    """Return the seats of the table: copies of one agent, or several as they are, with their roles.
+
+    Roles begin anew where there are fewer than seats.
+    """
+    given = [seat.agent for seat in solvers]
+    given = given * agents if len(given) == 1 else given
+    seats = []
+    for number, agent in enumerate(given):
+        role = roles[number % len(roles)] if roles else ""
+        system = "\n\n".join(words for words in (agent.system, role) if words)
+        seats.append(Seat(f"agent{number}", replace(agent, system=system)))
+    return tuple(seats)
+
+
+def is_stable(history: History, question: Subject, rounds: int) -> bool:
+    """Return whether the same answer has led, without a tie, in the last `rounds` rounds."""
+    if len(history) < rounds or None in history[-1]:
+        return False
+    leading = {
+        decisions.plurality(asking.votes([turn for turn in said if turn], question)).winner
+        for said in history[-rounds:]
+    }
+    return len(leading) == 1 and None not in leading
+
+
+def confidences_of(
+    voters: Sequence[Turn], history: History, seats: Sequence[Seat], words: TableWords
+) -> list[Number | None]:
+    """Return the confidence of each voter in [0, 1]: stated, or how stable its seat's answer is."""
+    if words.confidence != "stability":
+        return [turn.confidence for turn in voters]
+    number = {seat.name: place for place, seat in enumerate(seats)}
+    counts = [stability(history, number[turn.seat], words.question) for turn in voters]
+    return [count / replies for count, replies in counts]
+
+
+def weight_function(
+    weights: Weights, calibration: Sequence[tuple[float, float]]
+) -> Callable[[Number], Number]:
+    """Return the function from a confidence to the weight of its vote.
+
+    Raises StudyError for calibrated weights without a table.
+    """
+    named: dict[Weights, Callable[[Number], Number]] = {
+        "reconcile": decisions.reconcile_weight,
+        "stated": lambda confidence: confidence,
+        "log_odds": decisions.log_odds,
+    }
+    if weights != "calibrated":
+        return named[weights]
+    if not calibration:
+        raise StudyError(
+            "calibrated weights need a table of (least confidence, accuracy); give"
+            " calibration=[[0.5, 0.4], [0.9, 0.7]], say, from an earlier study of the same agents"
+        )
+    accuracy = decisions.calibrated(calibration)
+    return lambda confidence: decisions.log_odds(accuracy(confidence))
+
+
+def decide_by(
+    rule: Decide,
+    votes: Sequence[str | None],
+    confidences: Sequence[Number | None],
+    weigh: Callable[[Number], Number],
+) -> Decision:
+    """Return the decision of votes by a rule; head is the vote of the first seat alone."""
+    if rule == "head":
+        return decisions.plurality(votes[:1])
+    if rule == "weighted":
+        weights = [None if each is None else weigh(each) for each in confidences]
+        return decisions.weighted(votes, weights)
+    rules = {
+        "plurality": decisions.plurality,
+        "majority": decisions.majority,
+        "supermajority": decisions.supermajority,
+        "unanimity": decisions.unanimity,
+    }
+    return rules[rule](votes)
+
+
+def final_answer(
+    solver: Seat,
+    voters: Sequence[Turn],
+    votes: Sequence[str | None],
+    winner: str | None,
+    weights: Mapping[str, Number] | None,
+) -> Answer:
+    """Return the winner as the table's answer, in the words of its first voter.
+
+    The confidence is its share of all votes, missing ones included, or of all `weights` by answer;
+    None where one of these is below 0.
+    """
+    if winner is None:
+        return asking.voted_answer(solver, None, None)
+    first = voters[list(votes).index(winner)].answer
+    if weights is None:
+        return asking.voted_answer(solver, first, votes.count(winner) / len(votes))
+    total = sum(weights.values())
+    has_shares = total > 0 and all(weight >= 0 for weight in weights.values())
+    return asking.voted_answer(
+        solver, first, min(1.0, weights[winner] / total) if has_shares else None
+    )
+
+
+def options_for_calls(calls: int, preset: str = "society_of_minds") -> dict[str, object]:
+    """Return the options of a preset that make at most so many calls, where nothing ends early.
+
+    Society of minds has half as many agents in two rounds; any other keeps its agents, and has as
+    many rounds as there are calls for.  Raises StudyError where these are too few.
+    """
+    options = PRESETS[preset]
+    if preset == "society_of_minds":
+        asking.check_calls(calls, 4, "round_table needs two agents in two rounds")
+        return {"agents": calls // 2, "rounds": 2}
+    if preset == "vote":
+        asking.check_calls(calls, 1, "round_table needs an agent")
+        return {**options, "agents": calls}
+    agents = options.get("agents", 3)
+    assert isinstance(agents, int)
+    asking.check_calls(calls, 2 * agents, f"{preset} needs {agents} agents in two rounds")
+    return {**options, "rounds": calls // agents}

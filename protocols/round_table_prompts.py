@@ -1,0 +1,150 @@
+"""Say the words of round_table.py: what a seat is told, and how the replies of others are shown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from arena.grading.grade import LETTERS
+from arena.play.episode import Episode
+from arena.play.prompt import Prompt, rated
+from arena.play.reading import Reader
+from arena.types import Subject, Turn
+from protocols import asking
+from protocols.confidence_prompts import ANSWER, ANSWER_WITH_OPTIONS, CLOSING, MEANING
+from protocols.parsing.confidence import answer_apart_from_confidence
+from protocols.society_of_minds import REVISE
+from protocols.table_talk import Heard, History
+
+Shown = Literal["latest", "history", "grouped"]
+Confidence = Literal["none", "stated", "stability"]
+
+WEIGH = """
+These replies are from agents who answer the same question, perhaps one of them from yourself. \
+Weigh them: keep what holds, and correct what does not. Then give your reply, with its reasoning, \
+as it stands now.
+"""
+HEARD = """
+These replies are from other agents, who answered before you. Weigh them: keep what holds, and \
+correct what does not. Then give your own reply, with its reasoning.
+"""
+CONFIDENT = "Give your confidence in your answer, too. {meaning}{seen} End with these two lines:\n"
+SEEN = " The other agents will see it."
+STABILITY = " (its most frequent answer: {count} of its {all} replies)"
+HINT = "\nAn agent whose most frequent answer is less than half of its replies is probably wrong.\n"
+GROUPED = "Answer {answer}, given by {count} of {all}: {name}"
+NO_ANSWER = "No readable answer: {name}"
+
+
+@dataclass(frozen=True, slots=True)
+class TableWords:
+    """The options that decide the words of a round table."""
+
+    question: Subject
+    shown: Shown
+    mark_own: bool
+    confidence: Confidence
+    show_confidence: bool
+
+    @property
+    def rates(self) -> bool:
+        """Whether a confidence is asked for."""
+        return self.confidence == "stated"
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether others see a confidence that is asked for."""
+        return self.rates and self.show_confidence
+
+
+def reader(words: TableWords, reask: bool) -> Reader:
+    """Return the reader of replies, whose public face never holds a confidence."""
+    plain = asking.reader(words.question, reask)
+    if not words.rates:
+        return plain
+    letters = LETTERS[: len(words.question.choices)]
+    return partial(
+        answer_apart_from_confidence, letters=letters, options=words.question.choices, reask=reask
+    )
+
+
+def prompt_of(words: TableWords, seat: int, has_spoken: bool, replies: Prompt | None) -> Prompt:
+    """Return the prompt of a seat that is shown these replies (None: it has none to read)."""
+    question = words.question
+    if replies is None and not words.rates:
+        return asking.question_prompt(question)
+    form: Prompt = asking.form(question)
+    if words.rates:
+        answer = ANSWER_WITH_OPTIONS if question.choices else ANSWER
+        seen = SEEN if words.is_seen else ""
+        form = CONFIDENT.format(meaning=MEANING, seen=seen) + CLOSING.format(answer=answer)
+    if replies is None:
+        return [asking.shown_question(question), asking.STEPS, form]
+    own = REVISE.format(name=f"Agent {seat + 1}") if words.mark_own else WEIGH
+    return [asking.shown_question(question), replies, own if has_spoken else HEARD, form]
+
+
+def show_replies(episode: Episode, words: TableWords, heard: Heard, history: History) -> Prompt:
+    """Return the replies that a seat reads as a prompt, with all that is shown about them."""
+    names = [f"Agent {seat + 1}" for seat, _ in heard]
+    if words.shown == "history":
+        names = [f"Agent {seat + 1}, round {turn.round + 1}" for seat, turn in heard]
+    # Of one reply alone nothing can be told: the paper shows it from the third round on.
+    has_hint = words.confidence == "stability" and words.show_confidence and len(history) > 2
+    if has_hint:
+        seats = [seat for seat, _ in heard]
+        names = [
+            name + stability_words(history, seat, words.question)
+            for name, seat in zip(names, seats, strict=True)
+        ]
+    turns = [turn for _, turn in heard]
+    if words.shown == "grouped":
+        turns, names = by_answer(turns, names, words.question)
+    shown = [rated(turn) if words.is_seen else turn for turn in turns]
+    listed = asking.list_replies(episode, shown, names)
+    return [listed, HINT] if has_hint else listed
+
+
+def by_answer(
+    turns: list[Turn], names: list[str], question: Subject
+) -> tuple[list[Turn], list[str]]:
+    """Return replies grouped by answer, the commonest first, and headings that say how common.
+
+    Every answer is a group of its own, as are the replies without one, which stand last.
+    """
+    votes = asking.votes(turns, question)
+    counts = Counter(vote for vote in votes if vote is not None)
+    # Of equally common answers the one that was named first stands first.
+    order = [vote for vote, _ in counts.most_common()] + [None]
+    ranked = sorted(zip(turns, names, votes, strict=True), key=lambda each: order.index(each[2]))
+    headings = [
+        NO_ANSWER.format(name=name)
+        if vote is None
+        else GROUPED.format(
+            answer=asking.on_one_line(turn.answer or ""),
+            count=counts[vote],
+            all=len(votes),
+            name=name,
+        )
+        for turn, name, vote in ranked
+    ]
+    return [turn for turn, _, _ in ranked], headings
+
+
+def stability(history: History, seat: int, question: Subject) -> tuple[int, int]:
+    """Return (count of a seat's most frequent answer so far, count of its replies).
+
+    Unreadable replies are replies, and no answer.
+    """
+    said = [turns[seat] for turns in history]
+    turns = [turn for turn in said if turn is not None]
+    counts = Counter(vote for vote in asking.votes(turns, question) if vote is not None)
+    return max(counts.values(), default=0), len(turns)
+
+
+def stability_words(history: History, seat: int, question: Subject) -> str:
+    """Return the words that tell how stable a seat's answer is."""
+    count, replies = stability(history, seat, question)
+    return STABILITY.format(count=count, all=replies)
