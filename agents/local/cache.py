@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Protocol
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -25,43 +26,69 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache, CacheLayerMixin, DynamicCache
 
+from agents.local.drawing import draw_lanes
+from agents.local.lane_inputs import Lane, Piece
+from agents.local.rows import NO_RULES, Result, Rows, Rule
+
 # The position of a padded column.
 PADDING = -1
 CACHE_NAMES = ("cache", "past_key_values", "cache_params")
 Ints = NDArray[np.int64]
 
 
-class Rows(Protocol):
-    """The cache as the engine uses it.
+class ForwardRows(Rows):
+    """Rows that run through the model by passes over neighbouring ones."""
 
-    It has `slots` rows of up to `capacity` tokens; `can_truncate` tells whether a row can be cut
-    back to a prefix of it.
-    """
-
-    slots: int
-    capacity: int
-    can_truncate: bool
+    def __init__(self, slots: int, capacity: int) -> None:
+        super().__init__(slots, capacity, max(slots, self.guessing_lanes))
 
     def forward(self, first: int, ids: Ints, positions: Ints, keep: int = 1) -> torch.Tensor:
-        """Run tokens through the model; see SlotRows.forward."""
+        """Run tokens `ids` [rows, n] of the rows from `first` on through the model.
 
-    def missing_pages(self, source: int, target: int, keep: int, length: int) -> int:
-        """Return 0: every row has memory for `capacity` tokens."""
-
-    def seat(self, source: int, target: int, keep: int, length: int) -> None:
-        """Let row `target` begin with the first `keep` tokens of row `source`, if not below 0.
-
-        It will hold `length` tokens.
+        `positions` [rows, n] are their places in the rows, PADDING on the left.  Returns the logits
+        of the last `keep` columns: [rows, keep, vocabulary], float32.
         """
+        raise NotImplementedError
 
-    def swap(self, left: int, right: int, length: int) -> None:
-        """Exchange two rows, of which only the first `length` positions are in use."""
+    def next_length(self, lengths: Sequence[int], left: int, chunk: int) -> int:
+        """Return how many of `left` tokens go along: all are padded to the longest piece."""
+        left = min(left, chunk)
+        fits = max((*lengths, left)) * (len(lengths) + 1) <= chunk
+        return left if fits or not lengths else 0
 
-    def trim(self, row: int, length: int) -> None:
-        """Let go of the memory of a row behind its first `length` positions, where it can be."""
+    def step(
+        self, lanes: Sequence[Lane], likeliest: int = 0, rules: Mapping[int, Rule] = NO_RULES
+    ) -> Result:
+        """Run lanes of neighbouring rows, those of one row side by side."""
+        pieces = []
+        for row, group in groupby(lanes, key=lambda lane: lane.row):
+            own = list(group)
+            ids = np.array([lane.token for lane in own], np.int32)
+            pieces.append(Piece(row, own[0].place, ids, own))
+        return self.read(pieces, likeliest, rules)
 
-    def clear(self, row: int) -> None:
-        """Let go of the content of a row."""
+    def read(
+        self, pieces: Sequence[Piece], likeliest: int = 0, rules: Mapping[int, Rule] = NO_RULES
+    ) -> Result:
+        """Read pieces of neighbouring rows."""
+        width = max(len(piece.ids) for piece in pieces)
+        ids = np.zeros((len(pieces), width), np.int64)
+        positions = np.full((len(pieces), width), PADDING, np.int64)
+        lanes: list[Lane] = []
+        rows, columns = [], []
+        for number, piece in enumerate(pieces):
+            count = len(piece.ids)
+            ids[number, width - count :] = piece.ids
+            positions[number, width - count :] = range(piece.place, piece.place + count)
+            lanes += piece.lanes
+            rows += [number] * len(piece.lanes)
+            columns += [lane.place - piece.place - count for lane in piece.lanes]
+        keep = -min(columns, default=-1)
+        logits = self.forward(pieces[0].row, ids, positions, keep)
+        # Of one column a view does.
+        one_each = keep == 1 and len(lanes) == len(pieces)
+        self.logits = logits[:, 0] if one_each else logits[rows, columns]
+        return draw_lanes(self.logits, lanes, likeliest, rules)
 
 
 @dataclass(slots=True)
@@ -146,14 +173,11 @@ class SlotLayer(CacheLayerMixin):  # type: ignore[misc]  # transformers counts a
         return self.window.capacity
 
 
-class SlotRows:
+class SlotRows(ForwardRows):
     """Rows of one block, which run through the model together."""
 
-    can_truncate = True
-
     def __init__(self, model: PreTrainedModel, slots: int, capacity: int) -> None:
-        self.slots = slots
-        self.capacity = capacity
+        super().__init__(slots, capacity)
         self._dtype = model.dtype
         self._device = model.device
         self._window = RowWindow(slots, capacity)
@@ -166,11 +190,7 @@ class SlotRows:
         self._windows = attention_windows(model.config.get_text_config()) or {"": None}
 
     def forward(self, first: int, ids: Ints, positions: Ints, keep: int = 1) -> torch.Tensor:
-        """Run tokens `ids` [rows, n] of the rows from `first` on through the model.
-
-        `positions` [rows, n] are their places in the rows, PADDING on the left.  Returns the logits
-        of the last `keep` columns: [rows, keep, vocabulary], float32.
-        """
+        """Run tokens of some rows through the model together; see ForwardRows.forward."""
         window = self._window
         tokens = to_tensor(ids, self._device)
         seen = np.maximum(positions, 0)
@@ -211,10 +231,6 @@ class SlotRows:
             return next(iter(masks.values()))
         return {kind: masks[size] for kind, size in self._windows.items()}
 
-    def missing_pages(self, source: int, target: int, keep: int, length: int) -> int:
-        """Return 0: every row has memory for `capacity` tokens."""
-        return 0
-
     def seat(self, source: int, target: int, keep: int, length: int) -> None:
         """Copy the first `keep` positions of another row, if there is one."""
         if source >= 0 and source != target:
@@ -228,12 +244,6 @@ class SlotRows:
             block[left, :, :length] = block[right, :, :length]
             block[right, :, :length] = spare
 
-    def trim(self, row: int, length: int) -> None:
-        """Do nothing: the memory stays allocated."""
-
-    def clear(self, row: int) -> None:
-        """Do nothing: the memory stays allocated, and new tokens overwrite the old ones."""
-
     def _blocks(self) -> list[torch.Tensor]:
         return [
             block
@@ -243,19 +253,18 @@ class SlotRows:
         ]
 
 
-class SoloRows:
+class SoloRows(ForwardRows):
     """Rows that run through the model one by one, each with transformers' own cache."""
 
     can_truncate = False
 
     def __init__(self, model: PreTrainedModel, slots: int, capacity: int) -> None:
-        self.slots = slots
-        self.capacity = capacity
+        super().__init__(slots, capacity)
         self._model = model
         self._caches: list[DynamicCache | None] = [None] * slots
 
     def forward(self, first: int, ids: Ints, positions: Ints, keep: int = 1) -> torch.Tensor:
-        """Run tokens through the model, row by row; see SlotRows.forward."""
+        """Run tokens through the model, row by row; see ForwardRows.forward."""
         logits = []
         device = self._model.device
         for row, (all_ids, all_places) in enumerate(zip(ids, positions, strict=True), first):
@@ -271,10 +280,6 @@ class SoloRows:
             logits.append(torch.nn.functional.pad(last, (0, 0, keep - last.shape[1], 0)))
         return torch.cat(logits)
 
-    def missing_pages(self, source: int, target: int, keep: int, length: int) -> int:
-        """Return 0: every row has memory of its own."""
-        return 0
-
     def seat(self, source: int, target: int, keep: int, length: int) -> None:
         """Copy the whole of another row, since it cannot be cut back; without one begin anew."""
         if source < 0:
@@ -285,9 +290,6 @@ class SoloRows:
     def swap(self, left: int, right: int, length: int) -> None:
         """Exchange two rows."""
         self._caches[left], self._caches[right] = self._caches[right], self._caches[left]
-
-    def trim(self, row: int, length: int) -> None:
-        """Do nothing: the cache of a row has what it needs."""
 
     def clear(self, row: int) -> None:
         """Let go of the content of a row."""

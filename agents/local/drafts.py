@@ -9,7 +9,6 @@ import time
 from array import array
 from collections import deque
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -20,7 +19,6 @@ from agents.local.choosing import TokenSampling
 from agents.local.logit_rules import Processor, changed_logits, processors
 from agents.local.measures import reply_measures
 from agents.local.speculation import Guesses
-from arena.errors import ContextOverflowError, ModelError
 
 NO_ROW = -1
 
@@ -122,7 +120,7 @@ class Draft:
     cancelled: bool = False
     # Made of the job's rules at the first token.
     processors: list[Processor] | None = None
-    # Tokens that are being drawn, and the last step and lane that draw one (lane_steps.py).
+    # Tokens that are being drawn, and the last step and lane that draw one (steps.py).
     in_flight: int = 0
     step: int = 0
     lane: int = 0
@@ -183,14 +181,6 @@ class Draft:
         return len(self.ids) - 1 if self.job.score_from is None else self.job.score_from - 1
 
 
-def record_token(
-    logits: torch.Tensor, token: int, logprob: float, alternatives: int
-) -> TokenRecord:
-    """Return a token with its likeliest alternatives, from logits [vocabulary]."""
-    value, index = (logits - torch.logsumexp(logits, -1)).topk(min(alternatives, len(logits)))
-    return TokenRecord(token, min(logprob, 0.0), likeliest(index, value))
-
-
 def likeliest(index: torch.Tensor, value: torch.Tensor) -> tuple[tuple[int, float], ...]:
     """Return tokens [n] with their log probabilities (nats), without those of probability 0."""
     # Rounding can leave a log probability a hair above 0.
@@ -213,32 +203,4 @@ def finish_draft(draft: Draft, end: str) -> GenerationResult:
         measures,
         tuple(draft.records),
         tuple(draft.scores),
-    )
-
-
-def deliver(draft: Draft, outcome: GenerationResult | ModelError) -> None:
-    """Hand the outcome over in the event loop of the caller, from the device thread.
-
-    Nothing happens if that loop is closed or the request was cancelled: nobody waits then.
-    """
-
-    def hand_over() -> None:
-        if draft.future.done():
-            return
-        if isinstance(outcome, ModelError):
-            draft.future.set_exception(outcome)
-        else:
-            draft.future.set_result(outcome)
-
-    # Futures are not thread-safe: only their own loop may resolve them.  A closed loop raises.
-    with suppress(RuntimeError):
-        draft.future.get_loop().call_soon_threadsafe(hand_over)
-
-
-def too_large_error(draft: Draft, error: BaseException) -> ContextOverflowError:
-    """Return the error of a request that does not fit the memory even when it is alone."""
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return ContextOverflowError(
-        f"a request of {len(draft.ids)} tokens does not fit the memory of the device, even alone"
-        f" ({reason}); take fewer or shorter rows (?slots=, ?context=)"
     )

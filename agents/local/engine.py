@@ -1,11 +1,9 @@
 """Serve many asyncio agents with one model on one device thread.
 
 The engine batches continuously: a request becomes a draft, a reply in the making, in a row of the
-cache (seating.py decides which), and joins the batch between two steps.  A step reads a part of the
-prompts, and gives every generating row its next token: on a GPU by lanes (lane_steps.py), elsewhere
-by forward passes over rows (row_steps.py).  A prompt that begins like the tokens of a row goes on
-from there, so that n samples of one prompt read it once.  When memory runs out, the engine reads
-less at once or serves fewer rows.
+cache (seating.py decides which), and joins the batch between two steps.  A step (steps.py) reads a
+part of the prompts, and gives every generating row its next token.  A prompt that begins like the
+tokens of a row goes on from there, so that n samples of one prompt read it once.
 
 Left out: beams, and guesses by a second model.  Several devices have an engine each (engines.py).
 """
@@ -22,14 +20,12 @@ from typing import Any, TypeVar
 
 import torch
 
-from agents.local.cache import Rows
-from agents.local.device_work import Work
-from agents.local.drafts import Draft, GenerationResult, Job, deliver
-from agents.local.lane_steps import LaneSteps
-from agents.local.lanes import LaneRows
-from agents.local.memory import on_device
-from agents.local.row_steps import RowSteps
+from agents.local.device_work import Work, deliver, on_device
+from agents.local.drafts import Draft, GenerationResult, Job
+from agents.local.faults import lost_error
+from agents.local.rows import Rows
 from agents.local.seating import Seating
+from agents.local.steps import Steps
 from agents.local.stopping import EndDetector
 from arena.errors import ContextOverflowError, UnreachableError
 
@@ -48,7 +44,7 @@ class Engine:
 
     def __init__(
         self,
-        rows: Rows | LaneRows,
+        rows: Rows,
         decode: Callable[[Sequence[int]], str],
         *,
         chunk: int = 2048,
@@ -59,11 +55,7 @@ class Engine:
         self._device = device
         self._seating = Seating(rows)
         ends = EndDetector(decode)
-        self._steps: LaneSteps | RowSteps
-        if isinstance(rows, LaneRows):
-            self._steps = LaneSteps(rows, self._seating, ends, chunk, speculates=speculates)
-        else:
-            self._steps = RowSteps(rows, self._seating, ends, chunk, speculates=speculates)
+        self._steps = Steps(rows, self._seating, ends, chunk, speculates=speculates)
         self.counts = self._seating.counts
         self._inbox: deque[Draft] = deque()
         self._works: deque[Work[Any]] = deque()
@@ -86,7 +78,7 @@ class Engine:
     @property
     def seeds_hold(self) -> bool:
         """Whether a test has shown that a row's logits do not depend on its company."""
-        return getattr(self._rows, "seeds_hold", False)
+        return self._rows.seeds_hold
 
     async def generate(self, job: Job) -> GenerationResult:
         """Return the reply to a job; a call that is cancelled gives its row back.
@@ -161,8 +153,7 @@ class Engine:
         if self._thread is not None:
             self._thread.join()
         # Not when nobody refers to them any more: the next engine needs the memory of a GPU now.
-        if isinstance(self._rows, LaneRows):
-            self._rows.free()
+        self._rows.free()
 
     def _serve(self) -> None:
         """Run steps on the device thread, asleep while there is nothing to do."""
@@ -178,15 +169,14 @@ class Engine:
         finally:
             with self._wake:
                 self._death = why
-                lost = [
+                lost: list[Draft | Work[Any]] = [
                     *self._seating.queue.everyone(),
                     *(row.occupant for row in self._seating.table if row.occupant),
                     *self._inbox,
+                    *self._works,
                 ]
-            for draft in lost:
-                deliver(draft, lost_error(why, cause))
-            for work in self._works:
-                work.deliver(lost_error(why, cause))
+            for waiting in lost:
+                deliver(waiting.future, lost_error(why, cause))
 
     def _take_in(self) -> bool:
         """Move new jobs into the queue; return whether the engine goes on.
@@ -228,10 +218,3 @@ class Engine:
         for row in reversed(range(self._seating.active)):
             if self._seating.table[row].draft.cancelled:
                 self._seating.release(row)
-
-
-def lost_error(why: str, cause: BaseException | None) -> UnreachableError:
-    """Return the error of what is lost with the device thread: one each, its traceback grows."""
-    error = UnreachableError(why)
-    error.__cause__ = cause
-    return error

@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TypeVar
 
+from agents.local.device_work import on_device
 from agents.local.drafts import GenerationResult, Job
 from agents.local.engine import Engine
 from agents.local.loading import LoadedModel
-from agents.local.memory import on_device
 from agents.local.settings import Settings
 from agents.local.sizing import rows_for
 

@@ -16,13 +16,10 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from agents.local.forward import Forward, Pages, functions_for, head_size, kv_heads
 from agents.local.lane_inputs import (
@@ -38,42 +35,26 @@ from agents.local.lane_inputs import (
     lane_inputs,
 )
 from agents.local.pages import PageTable
+from agents.local.rows import NO_RULES, RULE_ERRORS, Result, Rows, Rule
 
 PAGE = 256
+# With free seeds, the most tokens of a prompt that go along as lanes: longer ones are read in
+# pieces, which takes less time for each token.
+MOST_MIXED = 16
 # Steps whose inputs are on their way at once.
 IN_FLIGHT = 4
-NO_RULES: Mapping[int, Rule] = MappingProxyType({})
 LOG = logging.getLogger("arena.local")
 
 
-# Takes the logits [1, vocabulary] of a lane; returns those from which its token is drawn.
-Rule = Callable[[torch.Tensor], torch.Tensor]
-
-
-@dataclass(slots=True)
-class Result:
-    """The outcome of a step, on its way to the host; `faults` are errors of rules, by lane."""
-
-    block: torch.Tensor
-    done: torch.cuda.Event | None
-    likeliest: tuple[torch.Tensor, torch.Tensor] | None = None
-    faults: dict[int, Exception] = field(default_factory=dict)
-
-    def wait(self) -> tuple[list[int], NDArray[np.float32]]:
-        """Return tokens [lanes] and measures [lanes, 3], once they are there."""
-        if self.done is not None:
-            self.done.synchronize()
-        block = self.block.numpy()
-        return block[:, 0].tolist(), block[:, 1:].view(np.float32)
-
-
-class LaneRows:
+class LaneRows(Rows):
     """Rows whose keys and values are in pages, and the steps that run over them.
 
     `widest` is the largest number of lanes of a step; with `exact` every step has so many.
     """
 
-    can_truncate = True
+    leads = True
+    mixed = MOST_MIXED
+    guessing_rows = guessing_lanes = 32
 
     def __init__(
         self,
@@ -86,12 +67,8 @@ class LaneRows:
         exact: bool = True,
         page: int = PAGE,
     ) -> None:
-        self.slots = slots
-        self.capacity = capacity
-        self.widest = widest
+        super().__init__(slots, capacity, widest)
         self.exact = exact
-        # Whether a test has shown that a row's logits do not depend on its company.
-        self.seeds_hold = False
         # Why steps do not run as graphs, None if they do.
         self.eager: str | None = None
         model = forward.model
@@ -120,16 +97,11 @@ class LaneRows:
         self._inputs = torch.zeros(FIELDS, widest, dtype=torch.int32, device=self._device)
         # Of each lane: the token that was drawn, and three measures.
         self._out = torch.zeros(widest, 4, dtype=torch.int32, device=self._device)
-        self._logits = torch.zeros(widest, vocabulary, dtype=model.dtype, device=self._device)
+        self.logits = torch.zeros(widest, vocabulary, dtype=model.dtype, device=self._device)
         self._staging = [
             Staging(widest, self._book.table.shape, pinned=on_gpu) for _ in range(IN_FLIGHT)
         ]
         self._turn = 0
-
-    @property
-    def logits(self) -> torch.Tensor:
-        """The logits [lanes, vocabulary] of the last step, in the model's dtype."""
-        return self._logits
 
     @property
     def page(self) -> int:
@@ -141,7 +113,7 @@ class LaneRows:
         nothing = torch.empty(0)
         self._graphs.clear()
         self._pages = Pages(nothing, nothing, nothing)
-        self._inputs = self._out = self._logits = nothing
+        self._inputs = self._out = self.logits = nothing
         self._pool = None
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
@@ -192,7 +164,7 @@ class LaneRows:
             self._compute(width, parts)
         else:
             graph.replay()
-        out, logits = self._out[: len(lanes)], self._logits[: len(lanes)]
+        out, logits = self._out[: len(lanes)], self.logits[: len(lanes)]
         faults = self._draw_again(rules, logits, self._inputs, out)
         return self._result(out, logits, likeliest, faults)
 
@@ -263,7 +235,7 @@ class LaneRows:
         ids = torch.where(lanes.source >= 0, drawn, lanes.token).long()
         tokens = Pass(lanes.slots, lanes.places, parts, lanes.share)
         hidden = self._forward.hidden(ids, tokens, self._pages)
-        logits = self._logits[:width]
+        logits = self.logits[:width]
         logits.copy_(self._forward.logits(hidden))
         self._draw(logits, lanes, self._out[:width])
 
@@ -289,7 +261,7 @@ class LaneRows:
             block = inputs[:, one].clone()
             try:
                 ruled = rule(logits[one])
-            except (ValueError, TypeError, IndexError) as error:
+            except RULE_ERRORS as error:
                 faults[lane] = error
                 continue
             token, _ = self._run.draw(ruled, lane_inputs(block))

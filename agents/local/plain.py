@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import rms_norm, silu
 
-from agents.local.choosing import TokenSampling, choose
+from agents.local.choosing import TokenSampling
+from agents.local.drawing import choose_unless_forced
 from agents.local.lane_inputs import LaneInputs, Pass
 from agents.local.measures import measure
 
@@ -103,7 +104,6 @@ def draw(logits: torch.Tensor, lanes: LaneInputs) -> tuple[torch.Tensor, torch.T
     samplings = [
         TokenSampling(*row) for row in zip(*(part.tolist() for part in settings), strict=True)
     ]
-    token = choose(logits, samplings, lanes.uniform.tolist())
-    forced = lanes.forced.long()
-    token = torch.where(forced >= 0, forced, token)
+    uniform, forced = lanes.uniform.tolist(), lanes.forced.tolist()
+    token = choose_unless_forced(logits, samplings, uniform, forced)
     return token.int(), measure(logits.clone(), token).T

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.local.cache import Rows
 from agents.local.drafts import NO_ROW, Draft
-from agents.local.lanes import LaneRows
 from agents.local.queue import PATIENCE_S, Group, Queue
+from agents.local.rows import Rows
 
 # A prefix of fewer tokens is read again rather than copied.
 SHORTEST_COPY = 8
@@ -82,7 +81,7 @@ class ReusablePrefix:
 class Seating:
     """The rows of a cache, the drafts in them, and the queue for them."""
 
-    def __init__(self, rows: Rows | LaneRows) -> None:
+    def __init__(self, rows: Rows) -> None:
         self.rows = rows
         self.counts = Counts()
         self.queue: Queue[Draft] = Queue()

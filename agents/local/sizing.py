@@ -15,11 +15,12 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from agents.local.cache import PADDING, Rows, SlotRows, SoloRows, attention_windows
+from agents.local.cache import SlotRows, SoloRows, attention_windows
 from agents.local.forward import Forward, ModelForward, OwnForward, family_problem
 from agents.local.lane_inputs import Lane, Piece
 from agents.local.lanes import PAGE, LaneRows
 from agents.local.loading import LoadedModel
+from agents.local.rows import Rows
 from agents.local.settings import Settings
 from arena.errors import StudyError
 
@@ -44,7 +45,7 @@ MOST_NOISE = 0.25
 LOG = getLogger("arena.local")
 
 
-def rows_for(loaded: LoadedModel, settings: Settings) -> Rows | LaneRows:
+def rows_for(loaded: LoadedModel, settings: Settings) -> Rows:
     """Return the rows for a model, as long as its memory and its positions allow.
 
     Raises StudyError if longer rows are asked for than the model has positions, or memory has room
@@ -75,7 +76,7 @@ def rows_for(loaded: LoadedModel, settings: Settings) -> Rows | LaneRows:
         problem = f"it has layers of the kind {' and '.join(kinds)}, which are not batched"
     else:
         with short_windows(model):
-            problem = batching_problem(model, lambda ids: slot_logits(model, ids))
+            problem = batching_problem(model, lambda: SlotRows(model, 2, 16))
     if problem is None:
         return SlotRows(model, slots, context)
     LOG.warning(
@@ -126,7 +127,7 @@ def lane_rows(model: PreTrainedModel, settings: Settings, positions: int) -> Lan
         try:
             forward: Forward = way(model, context)
             small = LaneRows(forward, 3, 64, widest=widest, exact=exact)
-            problem = batching_problem(model, lambda ids, rows=small: lane_logits(rows, ids))
+            problem = batching_problem(model, lambda rows=small: rows)
         except torch.OutOfMemoryError:
             raise
         except (
@@ -184,21 +185,18 @@ def short_windows(model: PreTrainedModel) -> Iterator[None]:
 
 
 @torch.inference_mode()  # type: ignore[untyped-decorator]  # torch counts as untyped
-def batching_problem(
-    model: PreTrainedModel, ours: Callable[[np.ndarray], list[torch.Tensor]]
-) -> str | None:
-    """Return why sequences cannot be batched, or None.
+def batching_problem(model: PreTrainedModel, make_rows: Callable[[], Rows]) -> str | None:
+    """Return why sequences cannot be batched in some rows, or None.
 
-    `ours` returns the logits [rows, vocabulary] after each of the last two of 12 tokens ids
-    [1, 12], of rows that were read in different ways.  They may differ from those of the model
-    alone as much as rounding explains.
+    The logits after each of the last two of 12 tokens, of two rows that are read in different ways,
+    may differ from those of the model alone as much as rounding explains.
     """
     size = model.config.get_text_config().vocab_size
     ids = np.random.default_rng(0).integers(0, size, (1, 12))
     tokens = torch.from_numpy(ids).to(model.device)
-    alone = model(input_ids=tokens).logits[0, -2:].float()
+    alone = centred(model(input_ids=tokens).logits[0, -2:].float())
     try:
-        found = ours(ids)
+        found = probe_logits(make_rows(), ids)
     except torch.OutOfMemoryError:
         raise
     except (TypeError, ValueError, IndexError, RuntimeError, AttributeError) as error:
@@ -245,28 +243,19 @@ def rounding_noise(model: PreTrainedModel, tokens: torch.Tensor, alone: torch.Te
     leaves = [module for module in model.modules() if next(module.children(), None) is None]
     hooks = [module.register_forward_hook(blur) for module in leaves]
     try:
-        moved = model(input_ids=tokens).logits[0, -2:].float()
+        moved = centred(model(input_ids=tokens).logits[0, -2:].float())
     finally:
         for hook in hooks:
             hook.remove()
-    return float((moved - alone).square().mean().sqrt())
+    return float((moved - centred(alone)).square().mean().sqrt())
 
 
-def slot_logits(model: PreTrainedModel, ids: np.ndarray) -> list[torch.Tensor]:
-    """Return the logits of two rows that are read in padded chunks; see batching_problem."""
-    rows = SlotRows(model, 2, 16)
-    # The same 12 tokens in both rows, read as 5 + 6 + 1 and as 9 + 2 + 1.
-    rows.forward(0, ids[:, :5], np.arange(5)[None])
-    rows.forward(1, ids[:, :9], np.arange(9)[None])
-    both = np.array([ids[0, 5:11], [0] * 4 + [*ids[0, 9:11]]])
-    places = np.array([range(5, 11), [PADDING] * 4 + [9, 10]])
-    middle = rows.forward(0, both, places)[:, -1]
-    last = np.repeat(ids[:, 11:], 2, axis=0)
-    return [middle, rows.forward(0, last, np.array([[11], [11]]))[:, -1]]
+def probe_logits(rows: Rows, ids: np.ndarray) -> list[torch.Tensor]:
+    """Return the logits of two rows of equal tokens; see batching_problem.
 
-
-def lane_logits(rows: LaneRows, ids: np.ndarray) -> list[torch.Tensor]:
-    """Return the logits of two rows, one read as lanes and one in pieces; see batching_problem."""
+    One is read in pieces, where rows are, and one as lanes; the piece of one goes along with more
+    tokens of the other, and the last tokens of both with each other.
+    """
     tokens = ids[0].astype(np.int32)
     for row in range(2):
         rows.seat(-1, row, 0, 12)
@@ -274,22 +263,30 @@ def lane_logits(rows: LaneRows, ids: np.ndarray) -> list[torch.Tensor]:
     def lanes(row: int, start: int, end: int) -> list[Lane]:
         return [Lane(row, place, int(tokens[place])) for place in range(start, end)]
 
-    if rows.exact:
-        start_lanes(rows, lanes(0, 0, 9))
-    else:
-        rows.read([Piece(0, 0, tokens[:9], [])])
-    for start in range(0, 10, rows.widest):
-        start_lanes(rows, lanes(1, start, min(10, start + rows.widest)))
-    start_lanes(rows, lanes(0, 9, 10))
+    def read(*parts: tuple[int, int, int]) -> None:
+        if rows.exact:
+            start_lanes(rows, [lane for part in parts for lane in lanes(*part)])
+        else:
+            rows.read([Piece(row, start, tokens[start:end], []) for row, start, end in parts])
+
+    read((0, 0, 5))
+    for start in range(0, 9, rows.widest):
+        start_lanes(rows, lanes(1, start, min(9, start + rows.widest)))
+    read((0, 5, 10), (1, 9, 10))
     found = []
     for place in (10, 11):
         both = [lane for row in range(2) for lane in lanes(row, place, place + 1)]
         parts = [both] if rows.widest > 1 else [[lane] for lane in both]
         found.append(torch.cat([start_lanes(rows, part) for part in parts]))
-    return found
+    return [centred(logits) for logits in found]
 
 
-def start_lanes(rows: LaneRows, lanes: list[Lane]) -> torch.Tensor:
+def centred(logits: torch.Tensor) -> torch.Tensor:
+    """Return logits [..., vocabulary] with a mean of 0: measuring may shift them."""
+    return logits - logits.mean(-1, keepdim=True)
+
+
+def start_lanes(rows: Rows, lanes: list[Lane]) -> torch.Tensor:
     """Run a step; return the logits [lanes, vocabulary], float32."""
     rows.step(lanes).wait()
     return rows.logits[: len(lanes)].float()

@@ -22,9 +22,6 @@ MOST_GUESSES = 12
 # Tokens for which a reply whose guesses were all wrong makes none; more if that happens again.
 FIRST_REST = 2
 LONGEST_REST = 64
-# Rows or lanes of a step, guesses included, up to which some more cost little.
-FEW_ROWS = 4
-FEW_LANES = 32
 
 
 class Guesses:

@@ -29,7 +29,7 @@ from agents.local.forward import ModelForward, OwnForward
 from agents.local.lanes import LaneRows
 from agents.local.loading import LoadedModel
 from agents.local.settings import Settings
-from agents.local.sizing import EXACT_LANES, bytes_per_token, lane_logits, rows_for
+from agents.local.sizing import EXACT_LANES, bytes_per_token, probe_logits, rows_for
 
 # Started as a program, a file finds only its neighbours.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -321,7 +321,7 @@ def print_errors(model: PreTrainedModel) -> None:
     for way in (OwnForward, ModelForward):
         for exact in (True, False):
             rows = LaneRows(way(model, 64), 3, 64, widest=EXACT_LANES, exact=exact)
-            last = lane_logits(rows, ids)
+            last = probe_logits(rows, ids)
             found[f"{way.name}, {'exact' if exact else 'free'}"] = torch.stack([r[0] for r in last])
             del rows
     whole = model.float()

@@ -6,9 +6,10 @@ import asyncio
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,12 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.local import cache
-from agents.local.cache import Rows, SlotRows, attention_windows
+from agents.local.cache import SlotRows, attention_windows
 from agents.local.choosing import TokenSampling
 from agents.local.drafts import GenerationResult, Job
 from agents.local.engine import Engine
 from agents.local.lanes import LaneRows
 from agents.local.loading import LoadedModel, load
+from agents.local.rows import Rows
 from agents.local.settings import Settings
 from agents.local.sizing import rows_for
 from arena.errors import ContextOverflowError, ModelError, RefusedError, UnreachableError
@@ -292,18 +294,16 @@ async def test_a_row_that_is_full_ends_its_reply(loaded: LoadedModel) -> None:
     assert (reply.finish, len(reply.ids)) == ("length", 13)
 
 
-class Faulty:
-    """Rows whose forward pass runs out of memory at random, or always for long windows, or dies."""
+def faulty(rows: Rows, fails: Callable[[Any, Any], None]) -> Rows:
+    """Let the forward pass of rows run out of memory, or die, where `fails` raises."""
+    forward = rows.forward
 
-    def __init__(self, rows: object, fails: object) -> None:
-        self.rows, self.fails, self.can_truncate = rows, fails, rows.can_truncate
-        self.slots, self.capacity = rows.slots, rows.capacity
-        self.seat, self.swap, self.clear = rows.seat, rows.swap, rows.clear
-        self.missing_pages, self.trim = rows.missing_pages, rows.trim
+    def failing(first: int, ids: Any, positions: Any, keep: int = 1) -> torch.Tensor:
+        fails(ids, positions)
+        return forward(first, ids, positions, keep)
 
-    def forward(self, first: int, ids: object, positions: object, keep: int = 1) -> torch.Tensor:
-        self.fails(ids, positions)
-        return self.rows.forward(first, ids, positions, keep)
+    rows.forward = failing
+    return rows
 
 
 @pytest.mark.parametrize("kind", ["qwen3", "alibi"])
@@ -318,7 +318,7 @@ async def test_agents_that_give_up_and_memory_that_runs_out_change_nothing_for_t
             raise torch.OutOfMemoryError("injected")
 
     running = Engine(
-        Faulty(forward_rows(model, 16, 96), sometimes),
+        faulty(forward_rows(model, 16, 96), sometimes),
         model.tokenizer.decode,
         chunk=32,
     )
@@ -358,7 +358,7 @@ async def test_what_never_fits_the_memory_fails_and_the_others_go_on(loaded: Loa
             raise torch.OutOfMemoryError("injected")
 
     running = Engine(
-        Faulty(forward_rows(loaded, 4, 96), large),
+        faulty(forward_rows(loaded, 4, 96), large),
         loaded.tokenizer.decode,
         chunk=32,
     )
@@ -386,7 +386,7 @@ async def test_a_row_that_fails_takes_no_other_with_it(tmp_path: Path, kind: str
         if (ids == 99).any() and (reading or kind == "qwen3"):  # type: ignore[attr-defined]
             raise IndexError("index out of range in self")
 
-    rows = Faulty(forward_rows(model, 4, 96), fails)
+    rows = faulty(forward_rows(model, 4, 96), fails)
     running = Engine(rows, model.tokenizer.decode, chunk=32)
     jobs = [Job((7, 99 if n % 3 == 0 else 8, n), 5, WARM, seed=n) for n in range(9)]
     outcomes = await asyncio.gather(*map(running.generate, jobs), return_exceptions=True)
@@ -417,7 +417,7 @@ def test_whichever_rows_fail_the_others_say_what_they_say_alone(
             raise IndexError("index out of range in self")
 
     jobs = [Job((7, 99 if n in bad else 8, n), 3, GREEDY) for n in range(7)]
-    rows = Faulty(forward_rows(loaded, slots, 96), fails)
+    rows = faulty(forward_rows(loaded, slots, 96), fails)
     running = Engine(rows, loaded.tokenizer.decode, chunk=32)
 
     async def ask() -> list[GenerationResult | BaseException]:
@@ -443,7 +443,7 @@ async def test_rows_that_cannot_be_tried_alone_are_to_be_asked_again(tmp_path: P
             failures.append(1)
             raise IndexError("index out of range in self")
 
-    rows = Faulty(forward_rows(model, 4, 96), fails)
+    rows = faulty(forward_rows(model, 4, 96), fails)
     running = Engine(rows, model.tokenizer.decode, chunk=32)
     jobs = [Job((7, 8, n), 9, WARM, seed=n) for n in range(4)]
     asked = asyncio.gather(*map(running.generate, jobs), return_exceptions=True)
@@ -473,7 +473,7 @@ async def test_a_dead_device_thread_says_so_to_everybody(loaded: LoadedModel) ->
     def dies(ids: object, positions: object) -> None:
         raise RuntimeError("CUDA error: device-side assert triggered")
 
-    running = Engine(Faulty(forward_rows(loaded, 2, 64), dies), loaded.tokenizer.decode)
+    running = Engine(faulty(forward_rows(loaded, 2, 64), dies), loaded.tokenizer.decode)
     outcomes = await asyncio.gather(
         *(running.generate(Job((1, 2, 3), 5)) for _ in range(5)), return_exceptions=True
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from agents.local.cache import SlotRows
 from agents.local.choosing import TokenSampling
 from agents.local.drafts import GenerationResult, Job
 from agents.local.engine import Engine
@@ -19,9 +20,7 @@ from agents.local.settings import Settings
 from agents.local.sizing import (
     batching_problem,
     is_same_in_any_company,
-    lane_logits,
     rounding_noise,
-    slot_logits,
 )
 from tests.tiny_models import tiny
 
@@ -152,12 +151,12 @@ def test_batches_are_accepted_in_every_precision(folders: Path, kind: str, dtype
     model = load(
         str(folder if folder.exists() else tiny(folder, kind)), Settings(dtype=dtype)
     ).model
-    assert batching_problem(model, lambda ids: slot_logits(model, ids)) is None
+    assert batching_problem(model, lambda: SlotRows(model, 2, 16)) is None
     ways = [ModelForward, *([OwnForward] if family_problem(model) is None else [])]
     for way in ways:
         for exact in (True, False):
             rows = LaneRows(way(model, 64), 3, 64, widest=64, exact=exact)
-            assert batching_problem(model, lambda ids, rows=rows: lane_logits(rows, ids)) is None
+            assert batching_problem(model, lambda rows=rows: rows) is None
             # Sums over more pages are padded with zeros on a CPU, which rounds otherwise.
             assert not exact or dtype == "float32" or is_same_in_any_company(rows)
 
@@ -170,16 +169,17 @@ def test_what_is_wrong_is_refused_in_every_precision(
     folder = folders / "qwen3"
     model = load(str(folder if folder.exists() else tiny(folder)), Settings(dtype=dtype)).model
 
-    def wrong(ids: object) -> list[torch.Tensor]:
+    def wrong() -> LaneRows:
         rows = LaneRows(OwnForward(model, 64), 3, 64, widest=64, exact=False)
         if fault == "position":
             rows._forward._cos = rows._forward._cos.roll(1, 0)
         elif fault == "token":
-            ids = ids.copy()  # type: ignore[attr-defined]
-            ids[0, 2] += 1
+            rows.read = lambda pieces: LaneRows.read(
+                rows, [piece._replace(ids=piece.ids + (piece.place == 0)) for piece in pieces]
+            )
         else:
             rows._forward._scale *= 1.2
-        return lane_logits(rows, ids)  # type: ignore[arg-type]
+        return rows
 
     problem = batching_problem(model, wrong)
     assert problem is not None

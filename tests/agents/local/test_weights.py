@@ -12,12 +12,13 @@ import torch
 from safetensors.torch import save_file
 
 from agents import model
+from agents.local.cache import SlotRows
 from agents.local.choosing import TokenSampling
 from agents.local.drafts import Job
 from agents.local.engines import Engines, start_engine
 from agents.local.loading import load, load_copies
 from agents.local.settings import Settings
-from agents.local.sizing import batching_problem, slot_logits
+from agents.local.sizing import batching_problem
 from agents.local.weights.quantized import QuantizedLinear
 from arena.errors import StudyError
 from arena.types import Sampling
@@ -154,7 +155,7 @@ def test_weights_in_few_bits_are_close_and_small(folder: Path, kind: str, error:
             assert layer.packed.nbytes * 8 == weight.numel() * bits
             count += 1
     assert count == 14
-    assert batching_problem(small, lambda ids: slot_logits(small, ids)) is None
+    assert batching_problem(small, lambda: SlotRows(small, 2, 16)) is None
 
 
 def test_what_would_not_get_smaller_is_refused(tmp_path: Path) -> None:
