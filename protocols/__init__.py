@@ -46,6 +46,7 @@ HOME = {
     "self_check": "protocols.critique",
     "self_consistency": "protocols.self_consistency",
     "self_ensembling": "protocols.self_ensembling",
+    "self_questioning": "protocols.self_questioning",
     "single": "protocols.single",
     "society_of_minds": "protocols.society_of_minds",
     "thinking_out_loud": "protocols.thinking_out_loud",

@@ -128,6 +128,7 @@ async def answer_after(
     paths: int,
     *,
     read: Reader | None = None,
+    phase: str = "answer",
     reask: bool = True,
 ) -> list[Answer]:
     """Return the answer of the solver to a prompt that holds more than the question.
@@ -137,7 +138,7 @@ async def answer_after(
     """
     seats = [solver] if paths == 1 else [Seat(f"path{i}", solver.agent) for i in range(paths)]
     ask = partial(
-        episode.ask, prompt=prompt, phase="answer", round=1, read=read or reader(question, reask)
+        episode.ask, prompt=prompt, phase=phase, round=1, read=read or reader(question, reask)
     )
     turns = await asyncio.gather(*map(ask, seats))
     if paths == 1:
@@ -187,11 +188,15 @@ def order_paths(episode: Episode, paths: Sequence[Turn], shuffled: bool) -> list
 
 
 def list_replies(
-    episode: Episode, turns: Sequence[Turn | ShownTurn], names: Sequence[str] = ()
+    episode: Episode,
+    turns: Sequence[Turn | ShownTurn],
+    names: Sequence[str] = (),
+    *,
+    intro: str = REPLIES_INTRO,
 ) -> Prompt:
     """Return the replies as a prompt, each under a heading with the episode's code.
 
-    The headings are Response 0, Response 1, ..., or `names`.
+    The headings are Response 0, Response 1, ..., or `names`; `intro` names the code.
     """
     # 32 random bits, drawn anew for each list: no author of a reply in it has seen its code, not
     # even one who was shown an earlier list.  A replay draws the same.
@@ -200,8 +205,8 @@ def list_replies(
     replies: list[Prompt] = [
         [f"\n[{code}] {name}\n", turn, "\n"] for name, turn in zip(names, turns, strict=True)
     ]
-    intro = REPLIES_INTRO.format(count=len(turns), code=code)
-    return [intro, *replies, f"\n[{code}] End of the replies.\n"]
+    told = intro.format(count=len(turns), code=code)
+    return [told, *replies, f"\n[{code}] End of the replies.\n"]
 
 
 def show_reply(episode: Episode, turn: Turn, intro: str = REPLY_INTRO) -> Prompt:

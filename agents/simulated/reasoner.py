@@ -6,6 +6,9 @@ Own demonstrations.  Asked for new questions with answers, it writes simulated q
 answer is right with probability `teaches`.  Where a prompt holds demonstrations, its ability rises
 by `demonstrates` * (the share that is right - the share that is wrong), whoever wrote them.
 
+Own questions.  What it knows of a question's background, uses, asks for and gains by is in
+backgrounds.py.
+
 This is a model of our own, not one of a paper.  The store and every report mark its plays as
 simulated.
 """
@@ -15,11 +18,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from agents.simulated import solver
+from agents.simulated import backgrounds, solver
 from agents.simulated.debater import REASONER, Bounds, parse_profile, stream
-from agents.simulated.questions import HIGHEST, TEXT, question_in
+from agents.simulated.questions import HIGHEST, TEXT, SimulatedQuestion, question_in
 from agents.simulated.replies import count_tokens
-from agents.simulated.solver import SimulatedSolver, SolverProfile
+from agents.simulated.solver import SimulatedSolver, SolverProfile, uniforms
 from arena.types import Message, Reply, Request
 
 ASKS_FOR_EXAMPLES = re.compile(r"Write (\d{1,2}) new questions of its kind")
@@ -40,15 +43,21 @@ SHOWN_EXAMPLE = re.compile(
 class ReasonerProfile(SolverProfile):
     """The parameters of a simulated reasoner, those of a solver among them.
 
-    `demonstrates`: logits, in [-20, 20].  `teaches`: in [0, 1].
+    `demonstrates`, `insight`: logits, in [-20, 20].  `teaches`, `knows`, `uses`, `asks`,
+    `says_one`: in [0, 1].
     """
 
     demonstrates: float = 1.0
     teaches: float = 0.9
+    insight: float = 0.0
+    knows: float = 0.6
+    uses: float = 0.3
+    asks: float = 0.8
+    says_one: float = 0.0
 
 
-LOGITS = dict.fromkeys(("demonstrates",), (-20.0, 20.0))
-SHARES = dict.fromkeys(("teaches",), (0.0, 1.0))
+LOGITS = dict.fromkeys(("demonstrates", "insight"), (-20.0, 20.0))
+SHARES = dict.fromkeys(("teaches", "knows", "uses", "asks", "says_one"), (0.0, 1.0))
 BOUNDS: Bounds = {**solver.BOUNDS, **LOGITS, **SHARES}
 
 
@@ -64,13 +73,54 @@ class SimulatedReasoner(SimulatedSolver):
         Raises RefusedError if the request holds no simulated question.
         """
         words = "\n".join(message.content for message in request.messages)
-        if (asked := ASKS_FOR_EXAMPLES.search(words)) and question_in(words):
-            return self._written(self._examples(int(asked[1]), words, request.seed), request)
-        rise = self.profile.demonstrates * rightness(words)
+        if (text := self._help(words, request.seed)) is not None:
+            return self._written(text, request)
+        rise = self._rise(words)
         able = replace(self.profile, ability=min(max(self.profile.ability + rise, -20.0), 20.0))
         # Without them, since an example may happen to have an answer of the question at hand.
         plain = replace(request, messages=tuple(map(without_examples, request.messages)))
-        return await SimulatedSolver(self.name, able)(plain)
+        reply = await SimulatedSolver(self.name, able)(plain)
+        return self._in_code(reply, words, request.seed)
+
+    def _help(self, words: str, seed: int) -> str | None:
+        """Return what is to help itself or another, None if an answer is asked for."""
+        own = self.profile
+        if backgrounds.ASKS_FOR_ANSWERS in words:
+            return backgrounds.told_answers(words, own.knows, own.seed)
+        question = question_in(words)
+        if question is None:
+            return None
+        if asked := ASKS_FOR_EXAMPLES.search(words):
+            return self._examples(int(asked[1]), question, seed)
+        if asked := backgrounds.ASKS_FOR_QUESTIONS.search(words):
+            hits = uniforms("asks", own.seed, seed)[0] < own.asks
+            return backgrounds.asked_questions(question, int(asked[1]), hits)
+        return None
+
+    def _rise(self, words: str) -> float:
+        """Return by how many logits the words of a prompt raise its ability."""
+        own = self.profile
+        rise = own.demonstrates * rightness(words)
+        question = question_in(words)
+        if question is None:
+            return rise
+        insight = backgrounds.has_insight(words, question, own.knows, own.uses, own.seed)
+        return rise + own.insight * insight
+
+    def _in_code(self, reply: Reply, words: str, seed: int) -> Reply:
+        """Return a reply with its answer as a digit, where the prompt asks for one."""
+        question = question_in(words)
+        boxed = re.search(r"\\boxed\{(\d{1,3})\}", reply.text)
+        if question is None or boxed is None:
+            return reply
+        # Whatever mistake it makes, of two options it is the other one.
+        same = (boxed[1] == question.right) == (question.right == "1")
+        digit = backgrounds.digit_for(words, same)
+        if digit is None:
+            return reply
+        if uniforms("says one", self.profile.seed, seed)[0] < self.profile.says_one:
+            digit = "1"
+        return replace(reply, text=reply.text.replace(boxed[0], f"\\boxed{{{digit}}}"))
 
     def _written(self, text: str, request: Request) -> Reply:
         """Return a text as a reply that ended by itself."""
@@ -84,10 +134,8 @@ class SimulatedReasoner(SimulatedSolver):
             tokens_out=tokens_out,
         )
 
-    def _examples(self, count: int, words: str, seed: int) -> str:
+    def _examples(self, count: int, like: SimulatedQuestion, seed: int) -> str:
         """Return simulated questions with answers, as many as are asked for."""
-        like = question_in(words)
-        assert like is not None
         draws = stream("examples", self.profile.seed, seed)
         written = []
         for number in range(count):

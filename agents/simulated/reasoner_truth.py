@@ -65,3 +65,32 @@ def expected_after_demonstrations(
         * accuracy_at(solver, questions, solver.demonstrates * (2 * right - shown) / shown)
         for right in range(shown + 1)
     )
+
+
+def expected_after_questions(
+    profile: str,
+    questions: Sequence[Subject],
+    background: str,
+    asker: str | None = None,
+    *,
+    first: bool | None = None,
+) -> float:
+    """Return the exact accuracy of self-questioning with this background, in [0, 1].
+
+    `background` is that of the protocol; the keys are told where `asker`, itself by default, asks
+    for them.  Of judgements, `first` says whether 1 stands for the first option; None: drawn.
+    """
+    solver = reasoner_profile(profile)
+    hits = reasoner_profile(asker or profile).asks
+    used = solver.knows * solver.uses
+    share = {
+        "answers": used + hits * (solver.knows - used),
+        "passage": used + hits * (1 - used),
+    }.get(background, used)
+    right = share * accuracy_at(solver, questions, solver.insight)
+    right += (1 - share) * accuracy_at(solver, questions, 0.0)
+    if not questions[0].choices:
+        return right
+    same = math.fsum(each.gold == "A" for each in questions) / len(questions)
+    one = 0.5 if first is None else same if first else 1 - same
+    return (1 - solver.says_one) * right + solver.says_one * one

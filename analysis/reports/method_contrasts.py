@@ -39,6 +39,16 @@ METHODS: Mapping[str, Contrasts] = {
         },
         frozenset({"given"}),
     ),
+    "self_questioning": Contrasts(
+        "background",
+        "answers",
+        {
+            ("placebo", "none"): "more words",
+            ("answers", "none"): "unused knowledge",
+            ("answers", "placebo"): "own answers, not words",
+            ("passage", "answers"): "missing knowledge",
+        },
+    ),
 }
 NAMES = tuple(dict.fromkeys(name for each in METHODS.values() for name in each.names.values()))
 
