@@ -1,4 +1,4 @@
-"""Say where a study is played: `ray`, `ray://HOST:PORT`, or `processes=N`.
+"""Say where a study is played: `ray`, `ray://HOST:PORT`, `processes=N` or `shards`.
 
 On Ray, models are on other machines and all else stays here; in processes, this machine plays
 shares of the study side by side.
@@ -10,10 +10,11 @@ import re
 from dataclasses import dataclass
 
 from arena.errors import StudyError
+from arena.machines.study_source import StudySource
 
 MOST_PROCESSES = 256
 MOST_ENGINES = 4096
-FORMS = "ray, ray://HOST:PORT or processes=N"
+FORMS = "ray, ray://HOST:PORT, processes=N or shards"
 ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 
 
@@ -32,9 +33,14 @@ class OnRay:
 
 @dataclass(frozen=True, slots=True)
 class OnProcesses:
-    """So many processes of this machine, each of which plays a share, with one record."""
+    """So many processes of this machine, each of which plays a share, with one record.
+
+    With 0, the record waits for shares that are begun by hand (`arena run FILE --shard I/N`).
+    `source` is where the processes find the study.
+    """
 
     processes: int
+    source: StudySource | None = None
 
 
 Place = OnRay | OnProcesses
@@ -50,6 +56,8 @@ def parse_place(text: str, engines: int | None = None) -> Place:
         if engines is not None:
             raise StudyError("engines are of Ray: write --on ray --engines N, or leave them out")
         return OnProcesses(whole_number(number, "processes", 2, MOST_PROCESSES))
+    if text == "shards" and engines is None:
+        return OnProcesses(0)
     if engines is not None:
         whole_number(str(engines), "engines", 1, MOST_ENGINES)
     if text == "ray":

@@ -26,9 +26,7 @@ async def play_on(
     if isinstance(place, OnProcesses):
         from arena.machines.processes import run_on_processes
 
-        return await run_on_processes(
-            arena, study, processes=place.processes, selection=selection, watch=watch
-        )
+        return await run_on_processes(place, arena, study, selection=selection, watch=watch)
     from arena.machines.ray_models import play_on_ray
 
     return await play_on_ray(place, arena, study, selection=selection, watch=watch)

@@ -21,7 +21,7 @@ def lock_study(path: Path, study: str) -> Iterator[None]:
 
     Raises StudyError that names the holder.
     """
-    file = database.journal_folder(path) / f"{hashlib.sha256(study.encode()).hexdigest()[:16]}.lock"
+    file = file_of(path, study, ".lock")
     held = try_lock(file)
     if held is None:
         holder = file.read_text().strip() or "another process"
@@ -33,3 +33,15 @@ def lock_study(path: Path, study: str) -> Iterator[None]:
         since = f"{utc_now():%Y-%m-%d %H:%M:%S} UTC"
         file.write_text(f"process {os.getpid()} on {socket.gethostname()} since {since}")
         yield
+
+
+def record_file(path: Path, study: str) -> Path:
+    """Return the file that says where the record of a study listens, while others play it too."""
+    return file_of(path, study, ".record")
+
+
+def file_of(path: Path, study: str, suffix: str) -> Path:
+    """Return a file beside the journals that belongs to a study."""
+    return (
+        database.journal_folder(path) / f"{hashlib.sha256(study.encode()).hexdigest()[:16]}{suffix}"
+    )

@@ -165,6 +165,22 @@ def run_stages(
     return summaries
 
 
+def vary_options(stages: Stages, vary: Sequence[str]) -> Stages:
+    """Return stages with these options of their protocols varied in each of them."""
+
+    def varied(study: Study) -> Study:
+        """Return a study that varies these options too."""
+        return replace(study, vary=(*study.vary, *vary))
+
+    def varied_stage(stage: Stage) -> Stage:
+        """Return a stage that writes such a study, when the stages before it have been played."""
+        return replace(stage, write=lambda path: varied(stage.write(path)))
+
+    if not vary:
+        return stages
+    return [varied(stage) if isinstance(stage, Study) else varied_stage(stage) for stage in stages]
+
+
 def not_played(stage: Study | Stage, before: Summary, error: Exception) -> StudyError:
     """Return the error for a stage that cannot be written after one with failed episodes."""
     return StudyError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from arena.calls.batch_calls import BatchSettings
     from arena.play.run import Arena, RunSelection
     from arena.play.summary import Summary
-    from arena.tournaments.stages import Runner, Stage, Stages
+    from arena.tournaments.stages import Runner, Stages
 
 
 # What `arena report` can show of a study: debates, or answers to questions.
@@ -202,7 +202,7 @@ def run_study(options: argparse.Namespace) -> int:
     from arena.calls.retry import Retry
     from arena.play.run import Arena, RunSelection
     from arena.studies.study import Study
-    from arena.tournaments.stages import count_episodes_by_study, run_stages
+    from arena.tournaments.stages import count_episodes_by_study, run_stages, vary_options
     from arena.tournaments.study_file import load_stages
 
     runner = runner_of(options)
@@ -252,8 +252,9 @@ def run_study(options: argparse.Namespace) -> int:
 
 def runner_of(options: argparse.Namespace) -> Runner:
     """Return what plays a study where --on says; StudyError for a place that there is not."""
-    from arena.machines.places import parse_place
+    from arena.machines.places import OnProcesses, parse_place
     from arena.machines.playing import run_on
+    from arena.machines.study_source import StudySource
     from arena.tournaments.stages import run_here
 
     if options.on is None:
@@ -261,6 +262,9 @@ def runner_of(options: argparse.Namespace) -> Runner:
             raise StudyError("--engines counts those of Ray: add --on ray, or leave it out")
         return run_here
     place = parse_place(options.on, options.engines)
+    if isinstance(place, OnProcesses):
+        source = StudySource(str(options.file), tuple(options.option), tuple(options.vary))
+        place = replace(place, source=source)
     return lambda arena, study, selection: run_on(place, arena, study, selection=selection)
 
 
@@ -273,23 +277,6 @@ def batch_settings(options: argparse.Namespace) -> BatchSettings | None:
     if options.max_rounds is not None:
         raise StudyError("--max-rounds bounds rounds of batches: add --batch, or leave it out")
     return None
-
-
-def vary_options(stages: Stages, vary: Sequence[str]) -> Stages:
-    """Return the stages with the options that `--vary` names varied in each of them."""
-    from arena.studies.study import Study
-
-    def varied(study: Study) -> Study:
-        """Return a study that varies these options too."""
-        return replace(study, vary=(*study.vary, *vary))
-
-    def varied_stage(stage: Stage) -> Stage:
-        """Return a stage that writes such a study, when the stages before it have been played."""
-        return replace(stage, write=lambda path: varied(stage.write(path)))
-
-    if not vary:
-        return stages
-    return [varied(stage) if isinstance(stage, Study) else varied_stage(stage) for stage in stages]
 
 
 def print_dry_run(

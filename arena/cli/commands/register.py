@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from arena.cli.commands import Command, add_flag, add_repeatable, margin_share
 from arena.cli.commands.completion import complete_study
-from arena.cli.commands.play import vary_options
 from arena.cli.commands.selection import add_by, add_selection, selection_of
 from arena.errors import StudyError
 from arena.text import pluralize, printable
@@ -108,6 +107,7 @@ def register_study(options: argparse.Namespace) -> int:
     """Run `arena register`: register the studies of a file, or check them."""
     from analysis.reports.claimable import words_on_verdicts
     from analysis.reports.registered_claims import CLAIMS
+    from arena.tournaments.stages import vary_options
     from arena.tournaments.study_file import load_stages
 
     if "list" in options.claims:
@@ -356,7 +356,7 @@ def named_studies(
     holds of it, of which nothing more is known: None.
     """
     from arena.studies.registered import load_registrations
-    from arena.tournaments.stages import try_resolve_stage
+    from arena.tournaments.stages import try_resolve_stage, vary_options
     from arena.tournaments.study_file import load_stages
 
     name = str(options.file)

@@ -1,0 +1,52 @@
+"""Let another process load the study that this one plays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from arena.errors import StudyError
+from arena.studies.study import Play, Study, plays
+from arena.tournaments.stages import resolve_stage, vary_options
+from arena.tournaments.study_file import load_stages
+
+
+@dataclass(frozen=True, slots=True)
+class StudySource:
+    """Where a study comes from: a file or the name of one that is shipped, and its arguments.
+
+    `vary` are the options of its protocols that are played in turn.
+    """
+
+    file: str
+    options: tuple[str, ...] = ()
+    vary: tuple[str, ...] = ()
+
+    def load(self, name: str, store: Path, episodes: Sequence[str]) -> list[Play]:
+        """Return the plays of these episodes of the study `name`, in their order.
+
+        Stages that depend on what was played read the `store`.  Raises StudyError if the file does
+        not describe them.
+        """
+        stages = vary_options(load_stages(self.file, self.options), self.vary)
+        for stage in stages:
+            if stage.name == name:
+                with suppress(StudyError):
+                    return choose_plays(resolve_stage(stage, store), episodes)
+        raise StudyError(
+            f"{self.file} describes other episodes of {name!r} when another process loads it: does"
+            " it depend on the time, or on a random draw?"
+        )
+
+
+def choose_plays(study: Study, episodes: Sequence[str]) -> list[Play]:
+    """Return the plays of a study with these ids, in their order; StudyError if one is missing."""
+    by_id = {play.episode: play for play in plays(study)}
+    if not by_id.keys() >= set(episodes):
+        raise StudyError(
+            f"study {study.name!r} has other episodes here than where its record is kept: give the"
+            " same file and options"
+        )
+    return [by_id[episode] for episode in episodes]
