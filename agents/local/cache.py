@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import groupby
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache, CacheLayerMixin, DynamicCache
 
+from agents.local.decoding.soft_thinking import Mixture, embed_mixtures
 from agents.local.drawing import draw_lanes
 from agents.local.lane_inputs import Lane, Piece
 from agents.local.rows import NO_RULES, Result, Rows, Rule
@@ -34,6 +36,9 @@ from agents.local.rows import NO_RULES, Result, Rows, Rule
 PADDING = -1
 CACHE_NAMES = ("cache", "past_key_values", "cache_params")
 Ints = NDArray[np.int64]
+# Concept tokens by row and column of a pass.
+Mixtures = Mapping[tuple[int, int], Mixture]
+NO_MIXTURES: Mixtures = MappingProxyType({})
 
 
 class ForwardRows(Rows):
@@ -42,11 +47,19 @@ class ForwardRows(Rows):
     def __init__(self, slots: int, capacity: int) -> None:
         super().__init__(slots, capacity, max(slots, self.guessing_lanes))
 
-    def forward(self, first: int, ids: Ints, positions: Ints, keep: int = 1) -> torch.Tensor:
+    def forward(
+        self,
+        first: int,
+        ids: Ints,
+        positions: Ints,
+        keep: int = 1,
+        mixtures: Mixtures = NO_MIXTURES,
+    ) -> torch.Tensor:
         """Run tokens `ids` [rows, n] of the rows from `first` on through the model.
 
-        `positions` [rows, n] are their places in the rows, PADDING on the left.  Returns the logits
-        of the last `keep` columns: [rows, keep, vocabulary], float32.
+        `positions` [rows, n] are their places in the rows, PADDING on the left; `mixtures` stand in
+        the place of some tokens, by row and column.  Returns the logits of the last `keep` columns:
+        [rows, keep, vocabulary], float32.
         """
         raise NotImplementedError
 
@@ -84,7 +97,12 @@ class ForwardRows(Rows):
             rows += [number] * len(piece.lanes)
             columns += [lane.place - piece.place - count for lane in piece.lanes]
         keep = -min(columns, default=-1)
-        logits = self.forward(pieces[0].row, ids, positions, keep)
+        mixtures = {
+            (row, width + column): lane.mixture
+            for row, column, lane in zip(rows, columns, lanes, strict=True)
+            if lane.mixture is not None
+        }
+        logits = self.forward(pieces[0].row, ids, positions, keep, mixtures)
         # Of one column a view does.
         one_each = keep == 1 and len(lanes) == len(pieces)
         self.logits = logits[:, 0] if one_each else logits[rows, columns]
@@ -189,7 +207,14 @@ class SlotRows(ForwardRows):
         self._least = torch.finfo(model.dtype).min
         self._windows = attention_windows(model.config.get_text_config()) or {"": None}
 
-    def forward(self, first: int, ids: Ints, positions: Ints, keep: int = 1) -> torch.Tensor:
+    def forward(
+        self,
+        first: int,
+        ids: Ints,
+        positions: Ints,
+        keep: int = 1,
+        mixtures: Mixtures = NO_MIXTURES,
+    ) -> torch.Tensor:
         """Run tokens of some rows through the model together; see ForwardRows.forward."""
         window = self._window
         tokens = to_tensor(ids, self._device)
@@ -205,11 +230,11 @@ class SlotRows(ForwardRows):
             # Rows of equal length, such as samples of one prompt: nothing is to be hidden but what
             # comes after a token, and attention without a mask of ours is faster.
             window.rows = window.positions = None
-            return self._model.forward(tokens, None, places[:1], keep)
+            return self._model.forward(tokens, None, places[:1], keep, mixtures)
         window.rows = torch.arange(first, window.last, device=self._device)[:, None]
         columns = np.where(positions == PADDING, self.capacity, positions)
         window.positions = to_tensor(columns, self._device)
-        return self._model.forward(tokens, self._masks(places), places, keep)
+        return self._model.forward(tokens, self._masks(places), places, keep, mixtures)
 
     def _masks(self, places: torch.Tensor) -> torch.Tensor | dict[str, torch.Tensor]:
         """Return what is added to the attention scores of tokens at `places` [rows, n].
@@ -263,19 +288,32 @@ class SoloRows(ForwardRows):
         self._model = model
         self._caches: list[DynamicCache | None] = [None] * slots
 
-    def forward(self, first: int, ids: Ints, positions: Ints, keep: int = 1) -> torch.Tensor:
+    def forward(
+        self,
+        first: int,
+        ids: Ints,
+        positions: Ints,
+        keep: int = 1,
+        mixtures: Mixtures = NO_MIXTURES,
+    ) -> torch.Tensor:
         """Run tokens through the model, row by row; see ForwardRows.forward."""
         logits = []
         device = self._model.device
         for row, (all_ids, all_places) in enumerate(zip(ids, positions, strict=True), first):
             real = all_places != PADDING
+            padding = len(real) - int(real.sum())
+            own = {
+                (0, column - padding): each
+                for (number, column), each in mixtures.items()
+                if number == row - first
+            }
             tokens = to_tensor(all_ids[real][None], device)
             places = to_tensor(all_places[real][None], device)
             # A row that is read from position 0 starts over: its cache cannot be cut back.
             if self._caches[row] is None or all_places[real][0] == 0:
                 self._caches[row] = DynamicCache(config=self._model.config)
             model = CachedModel(self._model, self._caches[row])
-            last = model.forward(tokens, None, places, min(keep, tokens.shape[1]))
+            last = model.forward(tokens, None, places, min(keep, tokens.shape[1]), own)
             # Zeros on the left, where a row of fewer than `keep` tokens has padding.
             logits.append(torch.nn.functional.pad(last, (0, 0, keep - last.shape[1], 0)))
         return torch.cat(logits)
@@ -312,6 +350,7 @@ class CachedModel:
         mask: torch.Tensor | dict[str, torch.Tensor] | None,
         positions: torch.Tensor,
         keep: int,
+        mixtures: Mixtures = NO_MIXTURES,
     ) -> torch.Tensor:
         """Run one forward pass; return the last `keep` logits: [rows, keep, vocabulary], float32.
 
@@ -320,8 +359,15 @@ class CachedModel:
         each kind of layer, or None.
         """
         last = {"logits_to_keep": keep} if self._has_logits_to_keep else {}
+        inputs = {"input_ids": ids}
+        if mixtures:
+            embedding = self._model.get_input_embeddings()
+            states = embedding(ids)
+            rows, columns = zip(*mixtures, strict=True)
+            states[list(rows), list(columns)] = embed_mixtures(embedding, [*mixtures.values()])
+            inputs = {"inputs_embeds": states}
         output = self._model(
-            input_ids=ids,
+            **inputs,
             attention_mask=mask,
             position_ids=positions,
             use_cache=True,

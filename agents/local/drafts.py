@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from agents.local.choosing import TokenSampling
+from agents.local.decoding.states import PlugState, State, Way
 from agents.local.logit_rules import Processor, changed_logits, processors
 from agents.local.measures import reply_measures
 from agents.local.speculation import Guesses
@@ -32,7 +33,8 @@ class Job:
     (nats) of ids[score_from:], each after the tokens before it.  `alternatives` is the number of
     likeliest tokens to record in the place of each token, None for no records.  `rules` change the
     logits before a token is drawn (logit_rules.py).  Requests of one `group` move in step; a lower
-    `priority` goes first.
+    `priority` goes first.  The last `begun` of the ids are of the reply already.  `way` is a way of
+    decoding, of which `beside` are the ids that a second pass reads.
     """
 
     ids: tuple[int, ...]
@@ -46,6 +48,9 @@ class Job:
     rules: Mapping[str, object] = field(default_factory=dict)
     group: str = ""
     priority: int = 0
+    begun: int = 0
+    way: Way | None = None
+    beside: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +129,44 @@ class Draft:
     in_flight: int = 0
     step: int = 0
     lane: int = 0
+    state: State | None = None
+    # The draft of the second pass, whose row goes along with this one; and of that the first.
+    companion: Draft | None = None
+    lead: Draft | None = None
 
     def __post_init__(self) -> None:
         self.group = self.job.group
         self.priority = self.job.priority
-        self.stream = random.Random(self.job.seed)
-        self.ids = array("i", self.job.ids)
+        self.begin()
+        if self.job.beside:
+            beside = Job(self.job.beside, self.job.max_tokens, group=self.group)
+            self.companion = Draft(beside, self.future, lead=self)
+
+    def begin(self) -> None:
+        """Begin the reply, perhaps anew, so that it has no tokens yet."""
+        job = self.job
+        self.stream = random.Random(job.seed)
+        for _ in range(job.begun):
+            self.stream.random()
+        self.uniforms.clear()
+        self.ids = array("i", job.ids)
+        self.logprobs = array("f")
+        self.records = []
+        self.entropy_sum = self.certainty_sum = 0.0
+        self.processors = self.guesses = None
+        self.state = None if job.way is None else job.way.state()
+        if self.companion is not None:
+            self.companion.begin()
+
+    @property
+    def is_paired(self) -> bool:
+        """Whether it goes along with another row."""
+        return self.companion is not None or self.lead is not None
+
+    @property
+    def is_ruled(self) -> bool:
+        """Whether the host decides how its next token is drawn."""
+        return bool(self.job.rules) or self.state is not None or self.lead is not None
 
     @property
     def new_ids(self) -> array[int]:
@@ -152,7 +189,7 @@ class Draft:
 
     def guess(self, most: int) -> list[int]:
         """Return at most `most` tokens that may come next."""
-        if most <= 0 or self.job.rules:
+        if most <= 0 or self.is_ruled:
             return []
         if self.guesses is None:
             self.guesses = Guesses()
@@ -166,14 +203,25 @@ class Draft:
         self.logprobs.append(drawn.logprob)
         self.entropy_sum += drawn.entropy
         self.certainty_sum += drawn.certainty
+        if self.state is not None:
+            self.state.append(drawn.token, drawn.certainty)
 
     def ruled_logits(self, logits: torch.Tensor) -> torch.Tensor:
         """Return the logits [1, vocabulary] from which the next token is drawn, under its rules."""
-        job = self.job
-        if self.processors is None:
-            full = len(job.ids) + job.max_tokens
-            self.processors = processors(job.rules, len(job.ids), full, job.end_ids)
-        return changed_logits(self.processors, self.ids, logits)
+        job, state = self.job, self.state
+        if self.lead is not None and isinstance(self.lead.state, PlugState):
+            # The first row's rule comes after this one.
+            self.lead.state.without = logits.clone()
+            return logits
+        if state is not None:
+            logits = state.before(logits.float())
+        if job.rules:
+            if self.processors is None:
+                full = len(job.ids) + job.max_tokens
+                prompt = len(job.ids) - job.begun
+                self.processors = processors(job.rules, prompt, full, job.end_ids)
+            logits = changed_logits(self.processors, self.ids, logits)
+        return logits if state is None else state.after(logits)
 
     @property
     def first_needed(self) -> int:
@@ -194,6 +242,11 @@ def finish_draft(draft: Draft, end: str) -> GenerationResult:
     measures = reply_measures(logprobs, draft.entropy_sum, draft.certainty_sum)
     if draft.guesses is not None and draft.guesses.made:
         measures["guesses_true_share"] = draft.guesses.true / draft.guesses.made
+    if draft.state is not None:
+        measures |= draft.state.measures()
+        measures["forward_tokens"] = float(
+            sum(each.prefilled + each.steps for each in (draft, draft.companion) if each)
+        )
     return GenerationResult(
         tuple(draft.new_ids),
         end,

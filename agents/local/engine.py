@@ -27,7 +27,7 @@ from agents.local.rows import Rows
 from agents.local.seating import Seating
 from agents.local.steps import Steps
 from agents.local.stopping import EndDetector
-from arena.errors import ContextOverflowError, UnreachableError
+from arena.errors import ContextOverflowError, RefusedError, UnreachableError
 
 CPU = torch.device("cpu")
 Result = TypeVar("Result")
@@ -91,6 +91,8 @@ class Engine:
                 f"a prompt of {len(job.ids)} tokens does not fit rows of {self._rows.capacity}",
                 sent=False,
             )
+        if job.beside and self._rows.slots < 2:
+            raise RefusedError("its way of decoding takes two rows: take ?slots=2", sent=False)
         draft = Draft(job, asyncio.get_running_loop().create_future())
         self._put(draft)
         try:
@@ -214,7 +216,6 @@ class Engine:
     def _drop_cancelled(self) -> None:
         for draft in [draft for draft in self._seating.queue.everyone() if draft.cancelled]:
             self._seating.queue.drop(draft)
-        # From the last row down, since a release moves later rows and not earlier ones.
-        for row in reversed(range(self._seating.active)):
-            if self._seating.table[row].draft.cancelled:
-                self._seating.release(row)
+        rows = self._seating.table[: self._seating.active]
+        for draft in [row.draft for row in rows if row.draft.cancelled]:
+            self._seating.release(draft.row)

@@ -38,13 +38,22 @@ class Pages:
     table: torch.Tensor
 
 
+class Mixed(NamedTuple):
+    """Embeddings `states` [T, size] that stand in the place of tokens, where `lanes` [T, 1] are."""
+
+    lanes: torch.Tensor
+    states: torch.Tensor
+
+
 class Forward(Protocol):
     """A model that keeps its keys and values in pages."""
 
     model: PreTrainedModel
     name: str
 
-    def hidden(self, ids: torch.Tensor, tokens: Pass, pages: Pages) -> torch.Tensor:
+    def hidden(
+        self, ids: torch.Tensor, tokens: Pass, pages: Pages, mixed: Mixed | None = None
+    ) -> torch.Tensor:
         """Return the last hidden states [T, size] of tokens ids [T], int64."""
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
@@ -168,10 +177,14 @@ class OwnForward:
             mlp.down_proj.weight.data.t(),
         )
 
-    def hidden(self, ids: torch.Tensor, tokens: Pass, pages: Pages) -> torch.Tensor:
+    def hidden(
+        self, ids: torch.Tensor, tokens: Pass, pages: Pages, mixed: Mixed | None = None
+    ) -> torch.Tensor:
         """Return the last hidden states [T, size] of tokens ids [T], int64."""
         run, eps = self._run, self._eps
         x = nn.functional.embedding(ids, self.model.model.embed_tokens.weight)
+        if mixed is not None:
+            x = torch.where(mixed.lanes, mixed.states, x)
         residual = torch.empty_like(x)
         for number, layer in enumerate(self._layers):
             keys, values = pages.keys[number], pages.values[number]
@@ -331,14 +344,20 @@ class ModelForward:
         self._layers = layers
         AttentionInterface.register(ATTENTION, page_attention)
 
-    def hidden(self, ids: torch.Tensor, tokens: Pass, pages: Pages) -> torch.Tensor:
+    def hidden(
+        self, ids: torch.Tensor, tokens: Pass, pages: Pages, mixed: Mixed | None = None
+    ) -> torch.Tensor:
         """Return the last hidden states [T, size] of tokens ids [T], int64."""
         running = Running(self._run, tokens, pages)
         # Lanes are a batch of single tokens, pieces of prompts one text.
         shape = (-1, 1) if tokens.spans is None else (1, -1)
+        inputs = {"input_ids": ids.view(shape)}
+        if mixed is not None:
+            states = torch.where(mixed.lanes, mixed.states, self.model.get_input_embeddings()(ids))
+            inputs = {"inputs_embeds": states.view(*shape, states.shape[1])}
         with attention_of_pages(self.model, running):
             output = self.model.base_model(
-                input_ids=ids.view(shape),
+                **inputs,
                 position_ids=tokens.places.long().view(shape),
                 use_cache=True,
                 **self._options,

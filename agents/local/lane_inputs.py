@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from agents.local.choosing import TokenSampling
+from agents.local.decoding.soft_thinking import Mixture
 
 NONE = -1
 # The fields of LaneInputs, of which the first are whole numbers.
@@ -23,7 +24,8 @@ class Lane(NamedTuple):
     """One token of a step.
 
     It stands at `place` of a row.  It is `token`, or what lane `source` of the step before drew.
-    The lane draws the token after it with `uniform`, unless `forced` is that token.
+    The lane draws the token after it with `uniform`, unless `forced` is that token.  A `mixture`
+    runs through the model in the place of the token.
     """
 
     row: int
@@ -33,6 +35,7 @@ class Lane(NamedTuple):
     forced: int = NONE
     uniform: float = 0.0
     sampling: TokenSampling = TokenSampling(0.0)
+    mixture: Mixture | None = None
 
 
 class Piece(NamedTuple):
@@ -154,7 +157,7 @@ class Staging:
         count = len(lanes)
         if count == 0:
             return host
-        rows, *numbers, uniform, samplings = zip(*lanes, strict=True)
+        rows, *numbers, uniform, samplings, _ = zip(*lanes, strict=True)
         block[0, :count] = [slot_of[row] for row in rows]
         block[1:5, :count] = numbers
         block[5, :count] = shares(block[0, :count], block[1, :count], together)

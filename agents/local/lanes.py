@@ -21,7 +21,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from agents.local.forward import Forward, Pages, functions_for, head_size, kv_heads
+from agents.local.decoding.soft_thinking import embed_mixtures
+from agents.local.forward import Forward, Mixed, Pages, functions_for, head_size, kv_heads
 from agents.local.lane_inputs import (
     FIELDS,
     FORCED,
@@ -91,7 +92,9 @@ class LaneRows(Rows):
         )
         table = torch.zeros(self._book.table.shape, dtype=torch.int32, device=self._device)
         self._pages = Pages(keys, values, table)
-        self._graphs: dict[tuple[int, int], torch.cuda.CUDAGraph] = {}
+        self._graphs: dict[tuple[int, int, bool], torch.cuda.CUDAGraph] = {}
+        # The concept tokens of a step, once there is one.
+        self._mixed: Mixed | None = None
         self._pool = torch.cuda.graph_pool_handle() if on_gpu else None
         vocabulary = model.get_output_embeddings().weight.shape[0]
         self._inputs = torch.zeros(FIELDS, widest, dtype=torch.int32, device=self._device)
@@ -114,6 +117,7 @@ class LaneRows(Rows):
         self._graphs.clear()
         self._pages = Pages(nothing, nothing, nothing)
         self._inputs = self._out = self.logits = nothing
+        self._mixed = None
         self._pool = None
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
@@ -158,10 +162,11 @@ class LaneRows(Rows):
             width = next(size for size in bucket_sizes(self.widest) if size >= len(lanes))
         longest = max(lane.place for lane in lanes) // self.page + 1
         parts = min(1 << (longest - 1).bit_length(), self._book.table.shape[1])
-        graph = self._graph(width, parts)
+        mixes = self._mix(lanes)
+        graph = self._graph(width, parts, mixes)
         self._send(lanes, width, self._inputs[:, :width])
         if graph is None:
-            self._compute(width, parts)
+            self._compute(width, parts, mixes)
         else:
             graph.replay()
         out, logits = self._out[: len(lanes)], self.logits[: len(lanes)]
@@ -228,13 +233,32 @@ class LaneRows(Rows):
             self._book.changed = False
         staging.sent()
 
-    def _compute(self, width: int, parts: int) -> None:
+    def _mix(self, lanes: Sequence[Lane]) -> bool:
+        """Put concept tokens where a step finds them; return whether there are any."""
+        mixtures = {number: lane.mixture for number, lane in enumerate(lanes) if lane.mixture}
+        if mixtures:
+            embedding = self._forward.model.get_input_embeddings()
+            where = torch.tensor([*mixtures], device=self._device)
+            states = embed_mixtures(embedding, [*mixtures.values()])
+            if self._mixed is None:
+                size = (self.widest, states.shape[1])
+                mask = torch.zeros(self.widest, 1, dtype=torch.bool, device=self._device)
+                self._mixed = Mixed(mask, states.new_zeros(size))
+            self._mixed.lanes.zero_()
+            self._mixed.lanes[where] = True
+            self._mixed.states[where] = states
+        return bool(mixtures)
+
+    def _compute(self, width: int, parts: int, mixes: bool) -> None:
         """Run the lanes of a step; all that it reads and writes stays where it is."""
         lanes = lane_inputs(self._inputs[:, :width])
         drawn = self._out[:, 0][lanes.source.clamp(min=0).long()]
         ids = torch.where(lanes.source >= 0, drawn, lanes.token).long()
         tokens = Pass(lanes.slots, lanes.places, parts, lanes.share)
-        hidden = self._forward.hidden(ids, tokens, self._pages)
+        mixed = None
+        if mixes and self._mixed is not None:
+            mixed = Mixed(self._mixed.lanes[:width], self._mixed.states[:width])
+        hidden = self._forward.hidden(ids, tokens, self._pages, mixed)
         logits = self.logits[:width]
         logits.copy_(self._forward.logits(hidden))
         self._draw(logits, lanes, self._out[:width])
@@ -292,14 +316,14 @@ class LaneRows(Rows):
         done.record()
         return Result(block, done, found, faults)
 
-    def _graph(self, width: int, parts: int) -> torch.cuda.CUDAGraph | None:
+    def _graph(self, width: int, parts: int, mixes: bool) -> torch.cuda.CUDAGraph | None:
         """Return the graph for so many lanes and pages, captured at its first use."""
         if self.eager is not None:
             return None
-        graph = self._graphs.get((width, parts))
+        graph = self._graphs.get((width, parts, mixes))
         if graph is None:
             try:
-                graph = self._capture(width, parts)
+                graph = self._capture(width, parts, mixes)
             except torch.OutOfMemoryError:
                 raise
             except RuntimeError as error:
@@ -311,22 +335,22 @@ class LaneRows(Rows):
                 )
                 torch.cuda.synchronize()
                 return None
-            self._graphs[width, parts] = graph
+            self._graphs[width, parts, mixes] = graph
         return graph
 
-    def _capture(self, width: int, parts: int) -> torch.cuda.CUDAGraph:
+    def _capture(self, width: int, parts: int, mixes: bool) -> torch.cuda.CUDAGraph:
         """Capture a step.  It runs before that, which compiles kernels, with lanes of no row."""
         drawn = self._out.clone()
         self._send([], width, self._inputs[:, :width])
         side = side_stream(self._device)
         side.wait_stream(torch.cuda.current_stream(self._device))
         with torch.cuda.stream(side):
-            self._compute(width, parts)
+            self._compute(width, parts, mixes)
         torch.cuda.current_stream(self._device).wait_stream(side)
         torch.cuda.synchronize(self._device)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
-            self._compute(width, parts)
+            self._compute(width, parts, mixes)
         # What the step before has drawn is read by the next one.
         self._out.copy_(drawn)
         return graph

@@ -19,7 +19,7 @@ def decoding_lanes(seating: Seating, numbers: Sequence[int], step: int) -> list[
         row = seating.table[number]
         draft = row.draft
         job = draft.job
-        if draft.in_flight and (draft.step != step or job.rules):
+        if draft.in_flight and (draft.step != step or draft.is_ruled):
             # Its token is drawn by a step that no lane can take it from, or decides how the
             # next one is drawn.
             continue
@@ -29,6 +29,8 @@ def decoding_lanes(seating: Seating, numbers: Sequence[int], step: int) -> list[
         token = 0 if draft.in_flight else int(row.tokens[row.filled])
         source = draft.lane if draft.in_flight else -1
         lane = Lane(number, row.filled, token, source, -1, draft.draw(), job.sampling)
+        if draft.state is not None and draft.state.mixture is not None:
+            lane = lane._replace(token=draft.ids[-1], mixture=draft.state.mixture)
         decoded.append((draft, lane))
     return decoded
 
@@ -43,10 +45,10 @@ def prompt_lanes(
     lanes: list[tuple[Draft | None, Lane]] = []
     counts = []
     for number in numbers:
-        if number < seating.decoding:
+        if number < seating.reading:
             continue
         row = seating.table[number]
-        left = row.planned - row.filled
+        left = row.left
         count = min(left, room - len(lanes))
         if count <= 0 or not (seating.rows.exact or left <= seating.rows.mixed):
             continue
@@ -105,12 +107,16 @@ def is_wanted(row: Row, lane: Lane) -> bool:
 
 
 def rules_of(drafts: Sequence[Draft | None], lanes: Sequence[Lane]) -> dict[int, Rule]:
-    """Return the rules of the lanes that draw a token for a draft that has some, by lane."""
-    return {
-        number: draft.ruled_logits
+    """Return the rules of the lanes that draw a token for a draft that has some, by lane.
+
+    Those of second passes come first, since the rules of their first ones need their logits.
+    """
+    ruled = [
+        (draft.lead is None, number, draft.ruled_logits)
         for number, (draft, lane) in enumerate(zip(drafts, lanes, strict=True))
-        if draft is not None and draft.job.rules and lane.forced < 0
-    }
+        if draft is not None and draft.is_ruled and lane.forced < 0
+    ]
+    return {number: rule for _, number, rule in sorted(ruled, key=lambda each: each[:2])}
 
 
 def most_alternatives(drafts: Sequence[Draft | None]) -> int:

@@ -1,8 +1,9 @@
 """Decide which draft gets which row, and which of the tokens that rows hold it can reuse.
 
-The rows are in three regions: [0, decoding) generate, [decoding, active) have their prompts read,
-and those from `active` on are idle but keep their tokens, keys and values.  A forward pass covers
-neighbouring rows, so drafts that start or end are swapped to the border of their region.
+The rows are in regions: [0, decoding) generate, [decoding, reading) wait for the row that they go
+along with, [reading, active) have their prompts read, and those from `active` on are idle but keep
+their tokens, keys and values.  A forward pass covers neighbouring rows, so drafts that start or end
+are swapped to the border of their region.
 """
 
 from __future__ import annotations
@@ -45,6 +46,14 @@ class Row:
         """The draft of a row that is active."""
         assert self.occupant is not None
         return self.occupant
+
+    @property
+    def left(self) -> int:
+        """The tokens of its prompt that are to be read before it generates.
+
+        The last one of rows that go along with each other runs through the model for both at once.
+        """
+        return self.planned - self.filled - self.draft.is_paired
 
 
 @dataclass(slots=True)
@@ -89,6 +98,7 @@ class Seating:
         self.tokens = np.zeros((rows.slots, rows.capacity), np.int32)
         self.table = [Row(home, self.tokens[home]) for home in range(rows.slots)]
         self.decoding = 0
+        self.reading = 0
         self.active = 0
         self.most_active = rows.slots
         self._uses = 0
@@ -142,18 +152,38 @@ class Seating:
             waiting.sort(key=lambda draft: (draft.priority, -self._reusable_prefix(draft).tokens))
         admitted = False
         for draft in waiting:
-            if self.active >= self.most_active:
+            if self.active + 1 + draft.is_paired > max(self.most_active, 1 + draft.is_paired):
                 break
             prefix = self._reusable_prefix(draft)
             if prefix.coming:
                 # It waits for the row that reads its prompt, and copies from there.
                 continue
-            target = self._target(draft, prefix, now)
-            if target == NO_ROW or not self._make_room(draft, prefix, target, now):
+            if not self._find_seat(draft, prefix, now) or not self._seat_companion(draft, now):
                 break
-            self._seat(draft, prefix.source, prefix.tokens, target)
             admitted = True
         return admitted
+
+    def _find_seat(self, draft: Draft, prefix: ReusablePrefix, now: float) -> bool:
+        """Put a draft into a row if it can have one; return whether it can."""
+        target = self._target(draft, prefix, now)
+        if target == NO_ROW or not self._make_room(draft, prefix, target, now):
+            return False
+        self._seat(draft, prefix.source, prefix.tokens, target)
+        return True
+
+    def _seat_companion(self, draft: Draft, now: float) -> bool:
+        """Seat the draft that goes along with another; without a row for it neither is seated."""
+        companion = draft.companion
+        if companion is None:
+            return True
+        self.queue.add(companion, now)
+        if self._find_seat(companion, self._reusable_prefix(companion), now):
+            self.finish_reading(draft)
+            self.finish_reading(companion)
+            return True
+        self.queue.drop(companion)
+        self.queue.add(self.release(draft.row), now)
+        return False
 
     def _reusable_prefix(self, draft: Draft) -> ReusablePrefix:
         """Return the longest prefix of a draft that rows hold."""
@@ -282,19 +312,41 @@ class Seating:
             if occupant is not None:
                 occupant.row = number
 
-    def promote(self, row: int) -> None:
-        """Move a row whose prompt has been read to those that generate."""
-        self._swap(row, self.decoding)
-        self.decoding += 1
+    def finish_reading(self, draft: Draft) -> None:
+        """Let a draft whose prompt has been read generate, together with one that goes along."""
+        if self.table[draft.row].left > 0 or draft.row < self.reading:
+            return
+        self._swap(draft.row, self.reading)
+        self.reading += 1
+        pair = [each for each in (draft, draft.companion, draft.lead) if each is not None]
+        if all(self.decoding <= each.row < self.reading for each in pair):
+            for each in pair:
+                self._swap(each.row, self.decoding)
+                self.decoding += 1
 
     def release(self, number: int) -> Draft:
-        """Take the draft out of a row, which becomes idle and keeps its tokens."""
+        """Take the draft out of a row, which becomes idle and keeps its tokens.
+
+        A row that goes along with another is released with it; the first of them is returned.
+        """
         draft = self.table[number].draft
-        # Over both borders: to the end of the generating rows, then to the end of the active ones.
+        draft = draft.lead or draft
+        for each in (draft, draft.companion):
+            if each is not None and each.row != NO_ROW:
+                self._release(each.row)
+        return draft
+
+    def _release(self, number: int) -> None:
+        draft = self.table[number].draft
+        # Over all borders, to the end of each region.
         if number < self.decoding:
             self.decoding -= 1
             self._swap(number, self.decoding)
             number = self.decoding
+        if number < self.reading:
+            self.reading -= 1
+            self._swap(number, self.reading)
+            number = self.reading
         self.active -= 1
         self._swap(number, self.active)
         row = self.table[self.active]
@@ -305,4 +357,3 @@ class Seating:
         draft.row = NO_ROW
         self._touch(row)
         self.queue.end(draft, time.monotonic())
-        return draft

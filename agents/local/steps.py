@@ -52,6 +52,8 @@ from agents.local.stopping import EndDetector
 from arena.errors import ModelError
 
 SMALLEST_CHUNK = 16
+# In a row's tokens the place of a concept token.
+NO_TOKEN = -1
 # How often a draft may run out of memory once nothing can be made smaller.
 MAX_MEMORY_FAILURES = 3
 LOG = logging.getLogger("arena.local")
@@ -111,7 +113,7 @@ class Steps:
         lanes_end = seating.active if self._rows.mixed or self._rows.exact else seating.decoding
         self._attempt(self._run_lanes, range(lanes_end), self._serve_fewer)
         if not self._rows.exact:
-            reading = range(seating.decoding, seating.active)
+            reading = range(seating.reading, seating.active)
             self._attempt(self._read_pieces, reading, self._read_less)
         # What was started now is read after the next step has been started.
         for _ in range(before):
@@ -172,9 +174,9 @@ class Steps:
         for number in numbers:
             row = self._seating.table[number]
             lengths = [count for _, count in counts]
-            count = self._rows.next_length(lengths, row.planned - row.filled, self._chunk)
+            count = self._rows.next_length(lengths, row.left, self._chunk)
             if count <= 0:
-                if row.planned > row.filled:
+                if row.left > 0:
                     break
                 continue
             end = row.filled + count
@@ -204,11 +206,11 @@ class Steps:
             row.draft.prefilled += count
             row.draft.memory_failures = 0
             self._seating.counts.prefilled += count
-            if row.filled == row.planned and row.draft.job.score_from is None:
+            if row.left == 0 and row.draft.job.score_from is None:
                 complete.append(row.draft)
-        # Promoting moves rows.
+        # This moves rows.
         for draft in complete:
-            self._seating.promote(draft.row)
+            self._seating.finish_reading(draft)
 
     # Results.
 
@@ -226,6 +228,9 @@ class Steps:
                     ended.append((draft, "scored"))
                 continue
             draft.in_flight -= 1
+            if draft.lead is not None:
+                # It gets the token of the row that it goes along with.
+                continue
             if index in step.result.faults:
                 ended.append((draft, step.result.faults[index]))
                 continue
@@ -268,10 +273,21 @@ class Steps:
         place = len(draft.ids) - 1
         if end is not None or place == self._rows.capacity:
             return end or "length"
-        # The token runs through the model in a later step, which gives the one after it.
-        row.tokens[place] = new.token
+        # The token runs through the model in a later step, which gives the one after it.  Nobody
+        # else can go on from a row with a concept token.
+        mixed = draft.state is not None and draft.state.mixture is not None
+        row.tokens[place] = NO_TOKEN if mixed else new.token
         row.planned = place + 1
+        if draft.companion is not None:
+            self._go_along(draft.companion, new.token)
         return None
+
+    def _go_along(self, companion: Draft, token: int) -> None:
+        """Give a row the token of the one that it goes along with."""
+        row = self._seating.table[companion.row]
+        row.tokens[len(companion.ids)] = token
+        companion.ids.append(token)
+        row.planned = len(companion.ids)
 
     def _end(self, ended: Sequence[tuple[Draft, str | Exception]]) -> None:
         """Deliver replies that are complete, or their own errors."""
@@ -325,9 +341,12 @@ class Steps:
         generates = any(draft.row < self._seating.decoding for draft in drafts)
         again = len(drafts) > 1 and (self._rows.can_truncate or not generates)
         for draft in drafts:
+            if draft.row == NO_ROW:
+                # It went with the row that it goes along with.
+                continue
             fault = error
             by_itself = len(drafts) == 1
-            if again:
+            if again and not draft.is_paired:
                 try:
                     self._restart_uncut(draft)
                     work([draft.row])
@@ -374,7 +393,9 @@ class Steps:
 
         A draft that is already alone is tried again.
         """
-        drafts = sorted(drafts, key=lambda draft: draft.came_at)
+        drafts = sorted(
+            (draft for draft in drafts if draft.lead is None), key=lambda draft: draft.came_at
+        )
         if len(drafts) == 1 and self._rows.can_truncate:
             self._count_failure(drafts[0], error)
             return
@@ -383,7 +404,11 @@ class Steps:
         self._seating.most_active = max(1, min(self._seating.most_active, len(drafts) // 2))
         now = time.monotonic()
         for draft in drafts[keep:]:
-            self._seating.queue.add(self._seating.release(draft.row), now)
+            self._seating.release(draft.row)
+            if draft.state is not None:
+                # Its tokens alone do not say what has run through the model.
+                draft.begin()
+            self._seating.queue.add(draft, now)
 
     def _count_failure(self, draft: Draft, error: BaseException) -> None:
         # Other programs use the device as well, and may free memory meanwhile.

@@ -23,6 +23,8 @@ class EndDetector:
         job = draft.job
         if token in job.end_ids or (job.stop and self._completes_stop_word(draft, token)):
             return "stop"
+        if draft.state is not None and draft.state.is_cut:
+            return "length"
         return "length" if len(draft.ids) - len(job.ids) >= job.max_tokens else None
 
     def _completes_stop_word(self, draft: Draft, token: int) -> bool:
