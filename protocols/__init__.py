@@ -35,6 +35,7 @@ HOME = {
     "leap": "protocols.leap",
     "leap_segmented": "protocols.leap_segmented",
     "moa": "protocols.moa",
+    "moderated": "protocols.moderated",
     "option_probability": "protocols.option_probability",
     "own_demonstrations": "protocols.own_demonstrations",
     "private_reasoning": "protocols.private_reasoning",
@@ -48,9 +49,11 @@ HOME = {
     "self_ensembling": "protocols.self_ensembling",
     "self_questioning": "protocols.self_questioning",
     "single": "protocols.single",
+    "situated_faithfulness": "protocols.situated_faithfulness",
     "society_of_minds": "protocols.society_of_minds",
     "thinking_out_loud": "protocols.thinking_out_loud",
     "universal_self_consistency": "protocols.universal_self_consistency",
+    "weigh_peer": "protocols.weigh_peer",
 }
 
 

@@ -12,7 +12,8 @@ eot_*               "Exchange-of-Thought", 2312.01823: memory, report, relay, de
 reconcile           "ReConcile", 2309.13007: stated confidences are shown, replies are grouped by
                     answer, votes are weighted by the paper's table.  Different: every group is
                     shown, not two alone; a reply without an answer casts no vote, where the code
-                    draws one; equal weights are a tie.  Left out: examples that convinced others
+                    draws one; equal weights go to the answer named first.  Left out: examples that
+                    convinced others
 ford, ford_three    "Examining Inter-Consistency of LLMs Collaboration via Debate", 2305.11595: in
                     turn until the last answers agree; the commonest answer of the whole play.  Two
                     unreadable answers are no agreement.  Left out: the summary by a stronger judge
@@ -87,7 +88,6 @@ PRESETS: dict[str, dict[str, object]] = {
         "confidence": "stated",
         "until": "all_agree",
         "decide": "weighted",
-        "tie": "missing",
     },
     "ford": {
         "agents": 2,

@@ -217,7 +217,7 @@ def test_stability_is_shown_from_the_third_round_on() -> None:
 def test_reconcile_weighs_votes_and_finds_ties(
     answers: tuple[str, ...], confidence: tuple[int, ...], final: tuple[object, object]
 ) -> None:
-    rows = table(said(answers, confidence=confidence), "reconcile", rounds=1)
+    rows = table(said(answers, confidence=confidence), "reconcile", rounds=1, tie="missing")
     answer, _, share = final_of(rows)
     assert (answer, share) == final
     plain = table(said(answers, confidence=confidence), "reconcile", rounds=1, decide="plurality")
