@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
 from arena.cli.commands import (
     batches,
@@ -55,6 +55,21 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {words}; see {self.prog} --help\n")
 
 
+class AppendStore(argparse.Action):
+    """Collect the stores of a command that takes several, in `stores`; `db` is the first."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Add one store."""
+        namespace.stores = [*getattr(namespace, "stores", []), values]
+        namespace.db = namespace.stores[0]
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands and their options."""
     top = Parser(
@@ -71,17 +86,20 @@ def parser() -> argparse.ArgumentParser:
         help: str,
         *,
         add_help: bool = True,
+        several: bool = False,
     ) -> argparse.ArgumentParser:
         """Add a command with the options that all commands have."""
         sentence = f"{help[0].upper()}{help[1:]}."
         added = commands.add_parser(name, help=help, description=sentence, add_help=add_help)
         added.set_defaults(run=run)
+        more = "; repeatable, also with folders of exported tables" if several else ""
         added.add_argument(
             "--db",
             type=Path,
+            action=AppendStore if several else "store",
             default=Path("arena.duckdb"),
             metavar="FILE",
-            help="the store, a DuckDB file (default: arena.duckdb)",
+            help=f"the store, a DuckDB file (default: arena.duckdb){more}",
         )
         return added
 

@@ -1,17 +1,27 @@
-"""Write the tables and views that users read to files."""
+"""Write the tables and views that users read to files.
+
+As CSV and JSON lines each table and view is one file.  As Parquet, the form for a record of any
+size, all tables are files by study, which DuckDB, pandas, Polars and Spark read where they lie,
+and `views.sql` makes the views of them.  Nothing is left out of either: private thoughts, ratings
+and raw replies are in them, as in the store.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import duckdb
 
 from analysis.read.selection import ALL, Selection, open_selected
 from arena.errors import StoreError
 from arena.store.migrations import quote_sql
+from arena.store.parquet_folder import INFO
 from arena.store.query import select_without_formulas
-from arena.store.schema import JOURNALED, TABLES
-from arena.store.views.registry import VIEWS
+from arena.store.schema import JOURNALED, SCHEMA_VERSION, TABLES
+from arena.store.views.registry import ALL_VIEWS, VIEWS, statement
 
 INTERNAL = (
     *("plays", "statuses", "call_starts", "call_ends", "unfinished_turns", "rulings"),
@@ -25,6 +35,27 @@ FORMATS = {
     "jsonl": "format json",
     "csv": "format csv, header",
 }
+# Prompts are long: larger groups would take gigabytes of memory.
+PARQUET = f"{FORMATS['parquet']}, row_group_size 16384"
+README = """# Tables of Peer Arena
+
+These files hold the tables of a store whole: prompts, raw replies, private thoughts and private
+ratings are in them. Look before you share them.
+
+Query them where they lie, alone or beside stores:
+
+    arena sql "select study, count(*) from episodes group by study" --db {name} --db arena.duckdb
+
+In DuckDB, within this folder, with all views: `duckdb -init views.sql`, or in Python
+
+    con = duckdb.connect(); con.execute(open("views.sql").read())
+
+A store again: `arena merge {name} --db new.duckdb`. What tables and columns mean: `arena schema`.
+"""
+# Only studies with an episode have rows that belong to one alone.
+STUDIES = "select distinct study from plays where study is not null order by study"
+# Called after each table with the number of tables that are written, and how many there are.
+Watch = Callable[[int, int], None]
 
 
 def export(
@@ -34,29 +65,120 @@ def export(
     *,
     spreadsheet: bool = False,
     selection: Selection = ALL,
+    watch: Watch | None = None,
 ) -> tuple[list[tuple[str, int]], list[str]]:
-    """Write every table and view that users read into a new folder, of the chosen episodes.
+    """Write the tables of a store into a new folder, of the chosen episodes.
 
-    Each gets a file of its own.  Returns (file name, rows) of each, and in sentences what is left
-    out.  `kind` is parquet, jsonl or csv; with `spreadsheet` no text of a csv file is a formula.
+    Returns (file or table, rows) of each, and in sentences what is left out.  `kind` is parquet,
+    jsonl or csv; with `spreadsheet` no text of a csv file is a formula.
     Raises StoreError if the folder is not empty or cannot be written.
     """
+    check_new_folder(folder)
+    with open_selected(path, selection, tables=WITH_EPISODES) as (con, left_out):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if kind == "parquet":
+                written = write_by_study(con, folder, watch)
+            else:
+                plain = spreadsheet and kind == "csv"
+                written = write_flat(con, folder, kind, without_formulas=plain)
+        except (OSError, duckdb.IOException) as error:
+            raise StoreError(f"cannot write to {folder}: {error}") from error
+    return written, [f"{study}: {chosen.note}" for study, chosen in sorted(left_out.items())]
+
+
+def check_new_folder(folder: Path) -> None:
+    """Raise StoreError unless a folder is new or empty."""
     if folder.is_file():
         raise StoreError(f"{folder} is a file; name a new folder")
     if folder.exists() and any(folder.iterdir()):
         raise StoreError(f"{folder} exists and is not empty; name a new folder")
+
+
+def write_flat(
+    con: duckdb.DuckDBPyConnection, folder: Path, kind: str, *, without_formulas: bool
+) -> list[tuple[str, int]]:
+    """Write every table and view that users read as a file of its own."""
     written = []
-    with open_selected(path, selection, tables=WITH_EPISODES) as (con, left_out):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            for name in EXPORTED:
-                file = folder / f"{name}.{kind}"
-                # DuckDB answers a copy with the number of rows.
-                plain = spreadsheet and kind == "csv"
-                rows_of = select_without_formulas(con, name) if plain else f"from {name}"
-                copy = f"copy ({rows_of}) to {quote_sql(str(file))} ({FORMATS[kind]})"
-                ((rows,),) = con.execute(copy).fetchall()
-                written.append((file.name, rows))
-        except (OSError, duckdb.IOException) as error:
-            raise StoreError(f"cannot write to {folder}: {error}") from error
-    return written, [f"{study}: {chosen.note}" for study, chosen in sorted(left_out.items())]
+    for name in EXPORTED:
+        file = folder / f"{name}.{kind}"
+        rows = select_without_formulas(con, name) if without_formulas else f"from {name}"
+        written.append((file.name, copy(con, rows, file, FORMATS[kind])))
+    return written
+
+
+def write_by_study(
+    con: duckdb.DuckDBPyConnection, folder: Path, watch: Watch | None
+) -> list[tuple[str, int]]:
+    """Write every table as Parquet, in a file for each study where its rows belong to one."""
+    studies = [row[0] for row in con.execute(STUDIES).fetchall()]
+    written = []
+    for number, name in enumerate(JOURNALED):
+        rows = 0
+        for partition, select in selects_by_study(name, studies):
+            rows += write_parquet(con, select, folder / name / partition / "0.parquet")
+        if not rows:
+            # The columns of a table without rows are worth a file.
+            copy(con, f"from {name} limit 0", folder / name / "0.parquet", PARQUET)
+        if rows:
+            written.append((f"{name}/", rows))
+        if watch is not None:
+            watch(number + 1, len(JOURNALED))
+    (folder / INFO).write_text(json.dumps({"schema_version": SCHEMA_VERSION}) + "\n")
+    (folder / "README.md").write_text(README.format(name=folder.name), encoding="utf-8")
+    (folder / "views.sql").write_text("\n".join(view_statements()), encoding="utf-8")
+    return written
+
+
+def selects_by_study(name: str, studies: list[str]) -> list[tuple[str, str]]:
+    """Return SQL for the rows of a table, by the folder below the table's that they belong in."""
+    columns = TABLES[name].columns
+    if "study" in columns:
+        of_study = "study"
+    elif "episode" in columns:
+        of_study = "(select study from plays p where p.episode = t.episode)"
+    else:
+        return [("", f"from {name}")]
+    # As Hive names folders, which readers of Parquet turn into a column.
+    selects = [
+        (
+            f"study={quote(study, safe=' ')}",
+            f"from {name} t where {of_study} = {quote_sql(study)}",
+        )
+        for study in studies
+    ]
+    listed = f"({', '.join(map(quote_sql, studies)) or quote_sql('')})"
+    others = f"from {name} t where coalesce({of_study} not in {listed}, true)"
+    return [*selects, ("study=__HIVE_DEFAULT_PARTITION__", others)]
+
+
+def write_parquet(con: duckdb.DuckDBPyConnection, select: str, file: Path) -> int:
+    """Write the rows of a query as a file, unless there are none; return their number."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    rows = copy(con, select, file, PARQUET)
+    if not rows:
+        file.unlink()
+        if file.parent.name.startswith("study="):
+            file.parent.rmdir()
+    return rows
+
+
+def copy(con: duckdb.DuckDBPyConnection, select: str, file: Path, options: str) -> int:
+    """Write the rows of a query to a file; return their number, with which DuckDB answers."""
+    words = f"copy ({select}) to {quote_sql(str(file))} ({options})"
+    ((rows,),) = con.execute(words).fetchall()
+    return int(rows)
+
+
+def view_statements() -> list[str]:
+    """Return the statements that show tables and views to DuckDB within the folder."""
+    statements = ["-- Run within this folder: duckdb -init views.sql"]
+    for name in JOURNALED:
+        columns = ", ".join(
+            f"{column}::json as {column}" if kind == "JSON" else column
+            for column, (kind, _) in TABLES[name].columns.items()
+        )
+        files = f"read_parquet('{name}/**/*.parquet', hive_partitioning = false)"
+        statements.append(f"create or replace view {name} as select {columns} from {files};")
+    statements += [f"{statement(name, view)};" for name, view in ALL_VIEWS.items()]
+    return statements

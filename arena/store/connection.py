@@ -175,13 +175,13 @@ def lock_holder(message: str) -> str:
     return message.split("held in ")[-1].split(". ")[0] if "held in " in message else "unknown"
 
 
-def read_info(con: Connection, path: Path) -> StoreInfo:
+def read_info(con: Connection, path: Path, database: str = "store") -> StoreInfo:
     """Return the schema version and the hash of the views of the attached store.
 
     Raises StoreError if it is not a store of ours, or was written by a newer program.
     """
     try:
-        row = con.execute("from store.store_info").fetchone()
+        row = con.execute(f"from {database}.store_info").fetchone()
     except duckdb.CatalogException as error:
         raise StoreError(
             f"{path} is a database, but not an arena store; name another file with --db"

@@ -70,9 +70,17 @@ Parameters = Mapping[str, Any] | Sequence[Any] | None
 Values = Mapping[str, Any] | Sequence[Any]
 
 
-def answer(con: Connection, sql: str, parameters: Parameters, limits: QueryLimits) -> QueryResult:
+def answer(
+    con: Connection,
+    sql: str,
+    parameters: Parameters,
+    limits: QueryLimits,
+    *,
+    folders: Sequence[str] = (),
+) -> QueryResult:
     """Run a user's query on a connection that serves nothing else, and return its result.
 
+    `folders` are those whose files the query's tables are read from.
     Raises duckdb.Error as DuckDB does, and StoreError if a limit is exceeded, the text holds no
     query, or one that does more than read, or its parameters are others than those given.
     """
@@ -80,7 +88,7 @@ def answer(con: Connection, sql: str, parameters: Parameters, limits: QueryLimit
     if not statements:
         raise StoreError("there is no query to run")
     values = check_parameters(statements, parameters)
-    lock_down(con, limits)
+    lock_down(con, limits, folders)
     if limits == UNLIMITED:
         return run_within_limits(con, limits, lambda: hold_result(con, sql, values))
     return read_result(con, sql, values, limits)
@@ -198,6 +206,7 @@ def file_bytes(
     parameters: Parameters = None,
     *,
     spreadsheet: bool = False,
+    folders: Sequence[str] = (),
 ) -> bytes:
     """Return the result of one query as a file of the kind csv, json (one array) or parquet.
 
@@ -214,10 +223,10 @@ def file_bytes(
             " or pivots: put it in from (...)"
         )
     values = check_parameters(statements, parameters)
-    # The only folder that the connection may touch.
+    # The only folder that the connection may touch, beside those that it reads.
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder).resolve() / f"result.{kind}"
-        lock_down(con, limits, str(file.parent))
+        lock_down(con, limits, [*folders, str(file.parent)])
         limit = "" if limits.rows is None else f" limit {limits.rows}"
 
         def write() -> bytes:
@@ -299,12 +308,13 @@ def kind_of_explained(sql: str) -> StatementType:
     return StatementType.INVALID
 
 
-def lock_down(con: Connection, limits: QueryLimits, folder: str | None = None) -> None:
-    """Close off files outside `folder`, the network and all settings, and limit the memory."""
+def lock_down(con: Connection, limits: QueryLimits, folders: Sequence[str] = ()) -> None:
+    """Close off files outside these folders, the network and all settings, and limit the memory."""
     if limits.memory_mb is not None:
         con.execute(f"set memory_limit = '{limits.memory_mb}MB'; set temp_directory = ''")
-    if folder is not None:
-        con.execute(f"set allowed_directories = [{quote_sql(folder)}]")
+    if folders:
+        listed = ", ".join(map(quote_sql, folders))
+        con.execute(f"set allowed_directories = [{listed}]")
     # Arrow keeps the types that it has no name for; the last of these makes all settings final.
     con.execute(
         "set arrow_lossless_conversion = true;"

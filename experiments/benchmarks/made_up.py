@@ -24,9 +24,8 @@ from arena.store.checksums import SEAL_BYTES, seal
 from arena.store.database import journal_folder
 from arena.store.journal import SEGMENT_BYTES, line, row_of, write_journal
 from arena.studies.motions import subject_id
-from protocols.debate import (
-    FIRST,
-    THREE_SPEECHES,
+from protocols.debate import FIRST, THREE_SPEECHES
+from protocols.debate_prompts import (
     debate_instructions,
     rating_instructions,
     speech_instructions,
@@ -237,7 +236,7 @@ def speech_lines(
         rating = min(100, max(0, round + int(source.random.gauss(72, 12))))
     shown = [(seat, step, "public") for step in range(round) for seat in SIDES]
     prompt: list[Row] = [
-        {"text": debate_instructions(debate.motion.text, "none", "heard")},
+        {"text": debate_instructions(debate.motion.text, "none", "heard", FIRST)},
         {"text": FIRST.history},
     ]
     for seat, step, face in (*shown, *((side, step, "notes") for step in range(round))):
@@ -246,8 +245,9 @@ def speech_lines(
             {"episode": debate.episode, "seat": seat, "step": step, "face": face},
         ]
         prompt.append({"text": "\n"})
-    prompt.append({"text": speech_instructions(side, phase)})
-    prompt.append({"text": rating_instructions(phase, "private", "both", "plain")})
+    prompt.append({"text": speech_instructions(side, phase, FIRST)})
+    rating_words = rating_instructions(phase, "private", "both", "plain", FIRST)
+    prompt.append({"text": rating_words})
     text = f"<speech>{speech}</speech>\n<thoughts>{thoughts}</thoughts>\n"
     text += "" if rating is None else f"<rating>{rating}%</rating>"
     # A reply that was cut off has no end of its speech, so that nothing of it may be shown.

@@ -19,10 +19,12 @@ class Command(Protocol):
         help: str,
         *,
         add_help: bool = True,
+        several: bool = False,
     ) -> argparse.ArgumentParser:
         """Add a command; `run` is given the parsed options and returns the exit status.
 
-        Without `add_help`, the command adds an option `--help` of its own.
+        Without `add_help`, the command adds an option `--help` of its own.  With `several`, --db
+        may be given several times: `options.stores` has them all, `options.db` the first.
         """
         ...
 

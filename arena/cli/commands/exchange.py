@@ -40,7 +40,12 @@ def add(command: Command) -> None:
     add_import_options(imports)
 
     merge = command("merge", merge_stores, "copy the episodes of other stores into this one")
-    merge.add_argument("stores", type=Path, nargs="+", help="the other stores")
+    merge.add_argument(
+        "stores",
+        type=Path,
+        nargs="+",
+        help="the other stores, any number, or folders of tables that `arena export` wrote",
+    )
 
     export = command("export", export_tables, "write all tables and views to files")
     export.add_argument("folder", type=Path, help="a folder that is new or empty")
@@ -79,17 +84,18 @@ def import_published(options: argparse.Namespace) -> int:
 def merge_stores(options: argparse.Namespace) -> int:
     """Run `arena merge`: copy rows of other stores that are not in this one yet."""
     from arena.store.database import create
-    from arena.store.merge import merge
+    from arena.store.merge import check_others, merge_all
 
-    # The target may be a new store.
+    # All of them before anything is made: the target may be a new store.
+    check_others(options.db, options.stores)
     create(options.db)
-    for other in options.stores:
-        new, disputed = merge(options.db, other)
-        print(f"{other}: {new} rows were new")
-        if disputed:
+    for number, result in enumerate(merge_all(options.db, options.stores), 1):
+        place = f" ({number} of {len(options.stores)})" if len(options.stores) > 1 else ""
+        print(f"{result.other}: {result.new} rows were new{place}", flush=True)
+        if result.disputed:
             print(
-                f"{other}: {disputed} episodes were played otherwise there, and were left as they"
-                " are here, without what was judged, scored or asked of them there",
+                f"{result.other}: {result.disputed} episodes were played otherwise there, and were"
+                " left as they are here, without what was judged, scored or asked of them there",
                 file=sys.stderr,
             )
     db = shlex.quote(str(options.db))
@@ -135,5 +141,7 @@ def export_tables(options: argparse.Namespace) -> int:
     )
     print("\n".join(notes), end="\n" if notes else "")
     for name, rows in written:
-        print(f"{options.folder / name}: {rows} rows")
+        # Tables in files by study have a name that ends in a stroke.
+        stroke = "/" if name.endswith("/") else ""
+        print(f"{options.folder / name}{stroke}: {rows} rows")
     return 0

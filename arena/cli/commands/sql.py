@@ -5,14 +5,29 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from arena.cli.commands import SPREADSHEET, Command, add_flag, add_repeatable
 from arena.errors import StoreError
 
+if TYPE_CHECKING:
+    from arena.store.result import QueryResult
+
 # As in arena.cli.output, which imports DuckDB and is loaded only when a query runs.
 FORMATS = ("table", "csv", "json", "markdown")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A query, the kind of file that its result goes to (None: none), and its parameters."""
+
+    sql: str
+    kind: str | None
+    parameters: Mapping[str, str]
+    spreadsheet: bool
 
 
 def add(command: Command) -> None:
@@ -20,7 +35,8 @@ def add(command: Command) -> None:
     sql = command(
         "sql",
         run_sql,
-        "query the store with SQL, also during a run; opens a prompt without a query",
+        "query stores with SQL, also during a run; opens a prompt without a query",
+        several=True,
     )
     sql.add_argument(
         "query",
@@ -61,7 +77,15 @@ def run_sql(options: argparse.Namespace) -> int:
         print("\n".join(list_lines(options.db)))
         return 0
     parameters = dict(map(name_and_value, options.parameter))
-    if options.query is None and sys.stdin.isatty() and options.output is None and not parameters:
+    stores = getattr(options, "stores", [options.db])
+    single = len(stores) == 1 and not options.db.is_dir()
+    if (
+        single
+        and options.query is None
+        and sys.stdin.isatty()
+        and options.output is None
+        and not parameters
+    ):
         from arena.cli.sql_prompt import run_prompt
 
         return run_prompt(options.db, options.format)
@@ -75,7 +99,7 @@ def run_sql(options: argparse.Namespace) -> int:
             " arena sql --list"
         )
     spreadsheet = options.spreadsheet
-    run_query(options.db, text, options.format, options.output, parameters, spreadsheet=spreadsheet)
+    run_query(stores, text, options.format, options.output, parameters, spreadsheet=spreadsheet)
     return 0
 
 
@@ -88,7 +112,7 @@ def name_and_value(word: str) -> tuple[str, str]:
 
 
 def run_query(
-    path: Path,
+    stores: Sequence[Path],
     text: str,
     format: str,
     output: Path | None,
@@ -101,28 +125,54 @@ def run_query(
     The ending of `output` decides the file's format.
     """
     from arena.cli.output import print_result
-    from arena.store.database import download, query, select_rows
     from arena.store.names import sql_of
 
-    sql = sql_of(path, text)
+    sql = sql_of(stores[0], text)
+    kind = None if output is None else output.suffix.lower().removeprefix(".")
+    job = Job(sql, kind, parameters, spreadsheet)
+    single = len(stores) == 1 and not stores[0].is_dir()
+    answer, simulated = ask_store(stores[0], job) if single else ask_sources(stores, job)
     if output is None:
-        table = query(path, sql, parameters)
-        print_result(table, format, spreadsheet=spreadsheet)
+        assert not isinstance(answer, bytes)
+        print_result(answer, format, spreadsheet=spreadsheet)
         # Programs read csv and json; a table may be copied into a talk without its store.
-        if (
-            format == "table"
-            and "study" not in table.columns
-            and select_rows(path, "from studies where simulated limit 1").rows
-        ):
-            print("SIMULATED studies are in this store", file=sys.stderr)
+        if format == "table" and "study" not in answer.columns and simulated:
+            of = "this store" if single else "these stores"
+            print(f"SIMULATED studies are in {of}", file=sys.stderr)
         return
-    kind = output.suffix.lower().removeprefix(".")
-    content = download(path, sql, kind, parameters, spreadsheet=spreadsheet)
+    assert isinstance(answer, bytes)
+    content = answer
     try:
         output.write_bytes(content)
     except OSError as error:
         raise StoreError(f"cannot write {output}: {error.strerror}") from error
     print(f"wrote {output}: {len(content):,} bytes")
+
+
+def ask_store(path: Path, job: Job) -> tuple[QueryResult | bytes, bool]:
+    """Return the answer of one store, and whether simulated models speak in it."""
+    from arena.store.database import download, query, select_rows
+
+    answer: QueryResult | bytes
+    if job.kind is None:
+        answer = query(path, job.sql, job.parameters)
+    else:
+        answer = download(path, job.sql, job.kind, job.parameters, spreadsheet=job.spreadsheet)
+    return answer, bool(select_rows(path, "from studies where simulated limit 1").rows)
+
+
+def ask_sources(stores: Sequence[Path], job: Job) -> tuple[QueryResult | bytes, bool]:
+    """Return the same of several stores and folders, and warn of episodes that several hold."""
+    from arena.store.sources import open_sources
+
+    with open_sources(stores, job.sql) as sources:
+        simulated = sources.has_simulated()
+        if words := sources.episodes_twice():
+            print(words, file=sys.stderr)
+        if job.kind is None:
+            return sources.query(job.sql, job.parameters), simulated
+        content = sources.download(job.sql, job.kind, job.parameters, spreadsheet=job.spreadsheet)
+        return content, simulated
 
 
 def show_schema(options: argparse.Namespace) -> int:

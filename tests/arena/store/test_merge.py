@@ -7,10 +7,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from arena.cli.main import main
 from arena.errors import RefusedError, StoreError
+from arena.exports.tables import export
 from arena.play.run import Arena, RunSelection
 from arena.store import connection
-from arena.store.database import create
+from arena.store.database import create, journal_folder
+from arena.store.journal import line, write_journal
 from arena.store.merge import merge
 from arena.types import Request
 from tests.fake_agents import agent, study
@@ -117,3 +120,37 @@ def test_a_store_is_not_merged_into_itself(tmp_path: Path) -> None:
     create(tmp_path / "a.duckdb")
     with pytest.raises(StoreError, match="into itself"):
         merge(tmp_path / "a.duckdb", tmp_path / "a.duckdb")
+
+
+def test_a_folder_of_exported_tables_is_merged_as_a_store(tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "a.duckdb", tmp_path / "b.duckdb"
+    Arena(theirs).run(study(agent(), subjects=1))
+    export(theirs, tmp_path / "tables", "parquet")
+    create(ours)
+    assert merge(ours, tmp_path / "tables")[0] > 0
+    assert Arena(ours).sql(TURNS) == Arena(theirs).sql(TURNS)
+    assert merge(ours, theirs) == (0, 0)
+
+
+@pytest.mark.slow
+def test_a_hundred_stores_are_merged_in_one_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty = tmp_path / "empty.duckdb"
+    create(empty)
+    stores = [tmp_path / f"{number:03d}.duckdb" for number in range(100)]
+    for number, store in enumerate(stores):
+        store.write_bytes(empty.read_bytes())
+        play = {"episode": f"e{number}", "study": "s"}
+        turn = {"episode": f"e{number}", "seat": "a", "step": 0, "text": f"text {number}"}
+        lines = [line("plays", play), line("turns", turn)]
+        journal_folder(store).mkdir()
+        write_journal(journal_folder(store) / "20260101T000000-x.jsonl", lines)
+    together = tmp_path / "all.duckdb"
+    words = ["merge", *map(str, stores), "--db", str(together)]
+    assert main([*words[:-2], str(tmp_path / "none.duckdb"), *words[-2:]]) == 2
+    assert not together.exists(), "nothing is merged where one store is missing"
+    assert main(words) == 0
+    assert "(100 of 100)" in capsys.readouterr().out
+    found = Arena(together).sql("select count(*), count(distinct text) from turns").rows
+    assert found == ((100, 100),)
