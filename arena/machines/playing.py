@@ -45,3 +45,13 @@ def run_on(
         return run_blocking(
             lambda: play_on(place, arena, study, selection=selection, watch=watch or drawn)
         )
+
+
+def run_share(arena: Arena, study: Study, selection: RunSelection) -> Summary:
+    """Play a share with the record that waits for it at the store; without one, as `Arena.run`."""
+    from arena.machines.shards import find_record, run_with_record
+
+    address = find_record(arena.path, study.name)
+    if address is None or selection.shard is None:
+        return arena.run(study, selection=selection)
+    return run_with_record(address, arena, study, selection.shard, selection)

@@ -9,9 +9,12 @@ from __future__ import annotations
 import asyncio
 import os
 import pickle
+import socket
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 
 from arena.calls.ledger import RunContext
 from arena.calls.probes import Probes
@@ -29,7 +32,13 @@ from arena.machines.record_share import Share, code_of, state_of
 from arena.machines.record_wire import record_is_gone
 from arena.machines.study_source import choose_plays
 from arena.play.concurrent import close_models, open_models, play_concurrently
+from arena.play.progress import Watch, notify_watcher, progress
+from arena.play.run import Arena, RunSelection
 from arena.play.shared_prefixes import plan_prefixes
+from arena.play.summary import Summary
+from arena.play.sync import run_blocking
+from arena.store.locks import is_locked
+from arena.store.study_lock import lock_file, record_file
 from arena.studies.study import Study
 
 # The loops of a part may lag when it begins, and the record's too.
@@ -117,13 +126,20 @@ async def play_until_cancelled(
 
 
 async def play_part(
-    address: str, number: int, of: int, who: str, study: Study | None = None
+    address: str,
+    number: int,
+    of: int,
+    who: str,
+    study: Study | None = None,
+    watch: Watch | None = None,
 ) -> PartStats:
     """Join a record as share `number` of `of`, and play it; without a `study`, the record's.
 
-    Raises what ended it where a `study` was given, and StoreError if the record is gone.
+    `watch` is called as that of `Arena.play`.  Raises what ended it where a `study` was given, and
+    StoreError if the record is gone.
     """
     client = RecordClient()
+    watching = asyncio.create_task(notify_watcher(client.stats, watch)) if watch else None
     await connect(client, address)
     client.wire.say("hello", (number, of, who))
     share: Share = pickle.loads(await client.welcome)
@@ -131,6 +147,8 @@ async def play_part(
     try:
         error = await play_until_cancelled(client, share, study)
     finally:
+        if watching is not None:
+            watching.cancel()
         lost = client.wire.is_lost
         await leave(client, error if not lost else None)
     if lost:
@@ -155,6 +173,69 @@ async def leave(client: RecordClient, error: ArenaError | None) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(CONNECT_S):
             await client.lost.wait()
+
+
+def find_record(path: Path, study: str) -> str | None:
+    """Return where the record of a study in a store listens for parts, None if nobody does.
+
+    One that is being started again is waited for.
+    """
+    file = record_file(path, study)
+    until = time.monotonic() + CONNECT_S
+    while file.exists():
+        if (address := listening(file)) is not None:
+            return address
+        # What a killed record leaves behind leads nowhere.
+        if time.monotonic() > until or not is_locked(lock_file(path, study)):
+            return None
+        time.sleep(0.1)
+    return None
+
+
+def listening(file: Path) -> str | None:
+    """Return the address that a record has announced in a file, if it listens there."""
+    try:
+        address = file.read_text()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.connect(address)
+    except OSError:
+        return None
+    return address
+
+
+def run_with_record(
+    address: str, arena: Arena, study: Study, shard: tuple[int, int], selection: RunSelection
+) -> Summary:
+    """Play a share with the record at an address, and say what came of it, blocking.
+
+    Raises StudyError for what only the record can be told.
+    """
+    if arena.limits or arena.budget_usd is not None or arena.batches is not None or arena.cache:
+        raise StudyError(
+            "limits, budget, cache and batches are the record's: give --limits, --budget-usd and"
+            " --cache to `arena run ... --on shards`, and leave them and --batch out here"
+        )
+    if selection.limit is not None or selection.retry_failed:
+        raise StudyError("--limit and --retry-failed are the record's: leave them out here")
+    began = time.monotonic()
+    name = f"{study.name} {shard[0]}/{shard[1]}"
+    who = f"{name}, process {os.getpid()}"
+    with progress(name) as drawn:
+        stats = run_blocking(lambda: play_part(address, *shard, who, study, drawn))
+    return Summary(
+        name,
+        arena.path,
+        stats.planned,
+        done=stats.done,
+        failed=stats.failed,
+        replies=stats.replies,
+        replayed=stats.replayed,
+        unreadable=0,
+        seconds=time.monotonic() - began,
+        cached=stats.cached,
+        stopped=stats.stopped,
+        remedies=stats.remedies,
+    )
 
 
 async def connect(client: RecordClient, address: str) -> None:

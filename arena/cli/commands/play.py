@@ -161,7 +161,7 @@ def add_limits(group: Options) -> None:
     group.add_argument("--keys", type=Path, metavar="FILE", help=keys)
     place = (
         "where it is played: `ray` or `ray://HOST:PORT` (models on other machines), or"
-        " `processes=N` (shares of the study, side by side)"
+        " `processes=N` (shares of the study, side by side), or `shards` (wait for --shard I/N)"
     )
     group.add_argument("--on", metavar="WHERE", help=place)
     engines = "with --on ray: how many engines hold the models (default: one a GPU)"
@@ -253,14 +253,14 @@ def run_study(options: argparse.Namespace) -> int:
 def runner_of(options: argparse.Namespace) -> Runner:
     """Return what plays a study where --on says; StudyError for a place that there is not."""
     from arena.machines.places import OnProcesses, parse_place
-    from arena.machines.playing import run_on
+    from arena.machines.playing import run_on, run_share
     from arena.machines.study_source import StudySource
     from arena.tournaments.stages import run_here
 
     if options.on is None:
         if options.engines is not None:
             raise StudyError("--engines counts those of Ray: add --on ray, or leave it out")
-        return run_here
+        return run_here if options.shard is None else run_share
     place = parse_place(options.on, options.engines)
     if isinstance(place, OnProcesses):
         source = StudySource(str(options.file), tuple(options.option), tuple(options.vary))
