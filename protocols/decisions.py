@@ -227,11 +227,14 @@ def agreement_count(talk: Sequence[str | None], seats: int) -> tuple[str | None,
 
 
 def consensus(talk: Sequence[str | None], seats: int, share: float) -> Decision:
-    """Return the standing proposal if at least this share of `seats` seats is for it."""
+    """Return the standing proposal if at least this share of `seats` seats is for it.
+
+    A proposal alone, to which nobody has agreed, is none, whatever its share.
+    """
     standing, count = agreement_count(talk, seats)
     if standing is None:
         return Decision()
-    reached = count >= share * seats - ROUNDING
+    reached = count >= share * seats - ROUNDING and (count > 1 or seats == 1)
     return Decision((standing,) if reached else (), {standing: float(count)})
 
 

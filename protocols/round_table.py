@@ -32,7 +32,6 @@ weight.  For panels that compare two texts see pair_panel.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
@@ -52,7 +51,17 @@ from protocols.round_table_prompts import (
     show_replies,
     stability,
 )
-from protocols.table_talk import Heard, History, Order, Places, Table, all_turns, last_turns, talk
+from protocols.table_talk import (
+    Heard,
+    History,
+    Order,
+    Places,
+    Table,
+    all_turns,
+    last_turns,
+    seated,
+    talk,
+)
 from protocols.topologies import Readers, graph_of
 
 VERSION = "1"
@@ -169,11 +178,11 @@ async def round_table(
             public_rating=words.is_seen,
         )
 
-    def show(heard: Heard, history: History) -> Prompt:
+    def show(heard: Heard, history: History) -> Prompt | None:
         """Return the replies that a seat reads as a prompt."""
         return show_replies(episode, words, heard, history)
 
-    def is_over(history: History) -> bool:
+    async def is_over(history: History) -> bool:
         """Return whether the talk ends here."""
         if until == "stable":
             return is_stable(history, question, stable)
@@ -191,21 +200,6 @@ async def round_table(
     by_weight = decision.scores if decide == "weighted" else None
     final = final_answer(solvers[0], voters, votes, winner, by_weight)
     return [*asking.answers(all_turns(history)), final]
-
-
-def seated(solvers: Sequence[Seat], agents: int, roles: Sequence[str]) -> tuple[Seat, ...]:
-    """Return the seats of the table: copies of one agent, or several as they are, with their roles.
-
-    Roles begin anew where there are fewer than seats.
-    """
-    given = [seat.agent for seat in solvers]
-    given = given * agents if len(given) == 1 else given
-    seats = []
-    for number, agent in enumerate(given):
-        role = roles[number % len(roles)] if roles else ""
-        system = "\n\n".join(words for words in (agent.system, role) if words)
-        seats.append(Seat(f"agent{number}", replace(agent, system=system)))
-    return tuple(seats)
 
 
 def is_stable(history: History, question: Subject, rounds: int) -> bool:

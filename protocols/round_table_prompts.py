@@ -86,8 +86,15 @@ def prompt_of(words: TableWords, seat: int, has_spoken: bool, replies: Prompt | 
     return [asking.shown_question(question), replies, own if has_spoken else HEARD, form]
 
 
-def show_replies(episode: Episode, words: TableWords, heard: Heard, history: History) -> Prompt:
-    """Return the replies that a seat reads as a prompt, with all that is shown about them."""
+def show_replies(
+    episode: Episode, words: TableWords, heard: Heard, history: History
+) -> Prompt | None:
+    """Return the replies that a seat reads as a prompt, with all that is shown about them.
+
+    None for a seat that reads nobody.
+    """
+    if not heard:
+        return None
     names = [f"Agent {seat + 1}" for seat, _ in heard]
     if words.shown == "history":
         names = [f"Agent {seat + 1}, round {turn.round + 1}" for seat, turn in heard]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from arena.play.episode import Episode
@@ -25,8 +25,10 @@ History = list[Round]
 # A seat by its number, and its turn.
 Heard = list[tuple[int, Turn]]
 Say = Callable[[int, int, Prompt | None], Awaitable[Turn]]
-Show = Callable[[Heard, History], Prompt]
-IsOver = Callable[[History], bool]
+Show = Callable[[Heard, History], Prompt | None]
+IsOver = Callable[[History], Awaitable[bool]]
+# Seats that speak at once, one group after the other.
+Groups = tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,9 @@ class Table:
     `order` in_turn: a seat reads what was said before it in the same round; `blind`: in the first
     round all speak at once whatever the order, and read nobody.  `places` williams: the order of
     speaking changes from round to round, and that of the replies in a prompt from reader to reader,
-    by the rows of a Williams design, from a row that is drawn for the episode.
+    by the rows of a Williams design, from a row that is drawn for the episode.  `visible` bounds
+    the whole history to so many rounds.  `speakers` are the groups that speak in each round, if
+    these are not all seats; they begin anew after the last.
     """
 
     seats: tuple[Seat, ...]
@@ -46,14 +50,48 @@ class Table:
     blind: bool = True
     whole_history: bool = False
     places: Places = "by_seat"
+    visible: int | None = None
+    speakers: tuple[Groups, ...] = ()
+
+    def groups(self, round: int, speaking: Sequence[int]) -> Groups:
+        """Return who speaks in a round, in this order of seats unless `speakers` say otherwise."""
+        if round == 0 and self.blind and (self.speakers or self.order == "in_turn"):
+            return (tuple(range(len(self.seats))),)
+        if self.speakers:
+            return self.speakers[round % len(self.speakers)]
+        if self.order == "parallel":
+            return (tuple(range(len(self.seats))),)
+        return tuple((seat,) for seat in speaking)
+
+    def is_whole(self, history: History) -> bool:
+        """Return whether everybody has spoken who speaks in the last round."""
+        spoken = history[-1]
+        everybody = range(len(self.seats))
+        groups = self.groups(len(history) - 1, everybody)
+        return all(spoken[seat] is not None for group in groups for seat in group)
+
+
+def seated(solvers: Sequence[Seat], agents: int, roles: Sequence[str] = ()) -> tuple[Seat, ...]:
+    """Return the seats of the table: copies of one agent, or several as they are, with their roles.
+
+    Roles begin anew where there are fewer than seats.
+    """
+    given = [seat.agent for seat in solvers]
+    given = given * agents if len(given) == 1 else given
+    seats = []
+    for number, agent in enumerate(given):
+        role = roles[number % len(roles)] if roles else ""
+        system = "\n\n".join(words for words in (agent.system, role) if words)
+        seats.append(Seat(f"agent{number}", replace(agent, system=system)))
+    return tuple(seats)
 
 
 async def talk(episode: Episode, table: Table, say: Say, show: Show, is_over: IsOver) -> History:
     """Let the table talk until it is over, at most for its rounds; return all turns.
 
     `say(seat, round, shown)` asks a seat that is shown this (None: it has nothing to read); `show`
-    makes a prompt of what a seat reads, its own turns among them.  `is_over` is asked whenever
-    those who spoke at once have spoken.
+    makes a prompt of what a seat reads, its own turns among them, if there is anything.  `is_over`
+    is asked whenever those who spoke at once have spoken.
     """
     count = len(table.seats)
     rows = williams(count)
@@ -63,11 +101,10 @@ async def talk(episode: Episode, table: Table, say: Say, show: Show, is_over: Is
         history.append([None] * count)
         speaking = rows[(first + round) % len(rows)] if table.places == "williams" else range(count)
         is_alone = round == 0 and table.blind
-        at_once = table.order == "parallel" or is_alone
-        for group in [list(range(count))] if at_once else [[seat] for seat in speaking]:
+        for group in table.groups(round, speaking):
             # Readers of the same replies in the same order are shown one text, which a provider's
             # cache holds; it is made before anybody speaks, since replies come in any order.
-            shown: dict[tuple[tuple[int, int], ...], Prompt] = {}
+            shown: dict[tuple[tuple[int, int], ...], Prompt | None] = {}
             asks = []
             for seat in group:
                 heard = [] if is_alone else heard_by(seat, table, history)
@@ -75,12 +112,12 @@ async def talk(episode: Episode, table: Table, say: Say, show: Show, is_over: Is
                     row = rows[(first + round * count + seat) % len(rows)]
                     heard = in_order(heard, row, table.whole_history)
                 key = tuple((number, turn.step) for number, turn in heard)
-                if key and key not in shown:
-                    shown[key] = show(heard, history)
-                asks.append(say(seat, round, shown.get(key)))
+                if key not in shown:
+                    shown[key] = None if is_alone else show(heard, history)
+                asks.append(say(seat, round, shown[key]))
             for seat, turn in zip(group, await asyncio.gather(*asks), strict=True):
                 history[-1][seat] = turn
-            if is_over(history):
+            if await is_over(history):
                 return history
     return history
 
@@ -89,7 +126,8 @@ def heard_by(seat: int, table: Table, history: History) -> Heard:
     """Return the turns that a seat reads, its own among them, by seat or by round and seat."""
     open_to = sorted({seat, *table.reads[seat]})
     if table.whole_history:
-        turns = [(each, said[each]) for said in history for each in open_to]
+        recent = history if table.visible is None else history[-table.visible :]
+        turns = [(each, said[each]) for said in recent for each in open_to]
     else:
         turns = [(each, latest(history, each)) for each in open_to]
     return [(each, turn) for each, turn in turns if turn is not None]
