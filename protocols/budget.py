@@ -40,6 +40,8 @@ PROTOCOLS = (
     "moa",
 )
 SHORT_REPLY_TOKENS = 50
+# With a passage, for protocols that show one.
+QUESTION = Subject("How many calls?", "question", passage="As many as it takes.")
 
 
 def arms(
@@ -157,7 +159,7 @@ def estimate_question(
     them.
     """
     arm = Arm("budget", protocol, [everywhere(protocol, solver)], options)
-    study = Study("budget", [arm], [Subject("How many calls?", "question")])
+    study = Study("budget", [arm], [QUESTION])
     nothing = StudyState(None, {}, {}, {}, {})
     estimate = run_blocking(
         lambda: estimate_cost(plays(study), nothing, {}, reply_tokens=reply_tokens)

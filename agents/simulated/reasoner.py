@@ -9,6 +9,11 @@ by `demonstrates` * (the share that is right - the share that is wrong), whoever
 Own questions.  What it knows of a question's background, uses, asks for and gains by is in
 backgrounds.py.
 
+Texts and peers.  A solver is moved by what it reads (`peer_weight`).  Told to weigh its own answer
+against it, where exactly one of the two is right it takes that one with probability `implicit`, and
+after reasons for both with `explicit`; where neither or both are, its own.  Asked for its answer
+alone, it gives that without thoughts.
+
 This is a model of our own, not one of a paper.  The store and every report mark its plays as
 simulated.
 """
@@ -18,10 +23,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from agents.simulated import backgrounds, solver
+from agents.simulated import backgrounds, documents, solver
 from agents.simulated.debater import REASONER, Bounds, parse_profile, stream
 from agents.simulated.questions import HIGHEST, TEXT, SimulatedQuestion, question_in
-from agents.simulated.replies import count_tokens
+from agents.simulated.replies import ParsedRequest, count_tokens, parse_request
 from agents.simulated.solver import SimulatedSolver, SolverProfile, uniforms
 from arena.types import Message, Reply, Request
 
@@ -44,7 +49,7 @@ class ReasonerProfile(SolverProfile):
     """The parameters of a simulated reasoner, those of a solver among them.
 
     `demonstrates`, `insight`: logits, in [-20, 20].  `teaches`, `knows`, `uses`, `asks`,
-    `says_one`: in [0, 1].
+    `says_one`, `implicit`, `explicit`: in [0, 1].
     """
 
     demonstrates: float = 1.0
@@ -54,10 +59,14 @@ class ReasonerProfile(SolverProfile):
     uses: float = 0.3
     asks: float = 0.8
     says_one: float = 0.0
+    implicit: float = 0.6
+    explicit: float = 0.8
 
 
 LOGITS = dict.fromkeys(("demonstrates", "insight"), (-20.0, 20.0))
-SHARES = dict.fromkeys(("teaches", "knows", "uses", "asks", "says_one"), (0.0, 1.0))
+SHARES = dict.fromkeys(
+    ("teaches", "knows", "uses", "asks", "says_one", "implicit", "explicit"), (0.0, 1.0)
+)
 BOUNDS: Bounds = {**solver.BOUNDS, **LOGITS, **SHARES}
 
 
@@ -79,7 +88,10 @@ class SimulatedReasoner(SimulatedSolver):
         able = replace(self.profile, ability=min(max(self.profile.ability + rise, -20.0), 20.0))
         # Without them, since an example may happen to have an answer of the question at hand.
         plain = replace(request, messages=tuple(map(without_examples, request.messages)))
-        reply = await SimulatedSolver(self.name, able)(plain)
+        decided = self._weighed(plain)
+        if decided is not None:
+            plain = with_answer(plain, decided)
+        reply = await SimulatedSolver.__call__(replace(self, profile=able), plain)
         return self._in_code(reply, words, request.seed)
 
     def _help(self, words: str, seed: int) -> str | None:
@@ -106,6 +118,28 @@ class SimulatedReasoner(SimulatedSolver):
             return rise
         insight = backgrounds.has_insight(words, question, own.knows, own.uses, own.seed)
         return rise + own.insight * insight
+
+    def _weighed(self, request: Request) -> str | None:
+        """Return which of its own answer and the one it is told it takes, None if not asked to."""
+        parsed = parse_request(request)
+        sides = None if parsed is None else documents.both_sides(parsed.words)
+        if parsed is None or sides is None:
+            return None
+        own, told = sides
+        right = parsed.question.right
+        if (own == right) == (told == right):
+            return own or told
+        reasons = documents.gives_reasons(parsed.words)
+        chance = self.profile.explicit if reasons else self.profile.implicit
+        sees = uniforms("weighs", self.profile.seed, request.seed)[0] < chance
+        wrong = told if own == right else own
+        return right if sees or wrong is None else wrong
+
+    def _reply_text(self, parsed: ParsedRequest, request: Request) -> str:
+        """Return the whole reply; the answer without thoughts where it is asked for alone."""
+        text = super()._reply_text(parsed, request)
+        start = text.rfind(f"#{parsed.mark} answers ")
+        return text[start:] if start >= 0 and documents.ALONE in parsed.words else text
 
     def _in_code(self, reply: Reply, words: str, seed: int) -> Reply:
         """Return a reply with its answer as a digit, where the prompt asks for one."""
@@ -155,6 +189,15 @@ def rightness(words: str) -> float:
     """Return the share of right demonstrations minus that of wrong ones, 0 without any."""
     found = [int(each["right"]) == int(each["given"]) for each in SHOWN_EXAMPLE.finditer(words)]
     return (2 * sum(found) - len(found)) / len(found) if found else 0.0
+
+
+def with_answer(request: Request, answer: str) -> Request:
+    """Return a request that says which answer to give, as a solver understands it."""
+    messages = list(request.messages)
+    place = max(number for number, each in enumerate(messages) if each.role == "user")
+    said = f"{messages[place].content}\nYour answer to this question is \\boxed{{{answer}}}."
+    messages[place] = replace(messages[place], content=said)
+    return replace(request, messages=tuple(messages))
 
 
 def without_examples(message: Message) -> Message:

@@ -10,7 +10,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from agents.simulated.debater import REASONER, parse_profile
+from agents.simulated.debater import REASONER, parse_profile, rating_percent
+from agents.simulated.documents import told_answer
+from agents.simulated.questions import SimulatedQuestion
 from agents.simulated.reasoner import BOUNDS, ReasonerProfile
 from agents.simulated.solver import chances
 from agents.simulated.truth import parse_questions
@@ -94,3 +96,48 @@ def expected_after_questions(
     same = math.fsum(each.gold == "A" for each in questions) / len(questions)
     one = 0.5 if first is None else same if first else 1 - same
     return (1 - solver.says_one) * right + solver.says_one * one
+
+
+def expected_weighing(profile: str, questions: Sequence[Subject], method: str) -> float:
+    """Return the exact accuracy of situated faithfulness by this method, in [0, 1].
+
+    Each question has a passage that states an answer.  nan by the rules, but by stated confidences
+    without `noise`: nothing is in closed form there.
+    """
+    solver = reasoner_profile(profile)
+    total = []
+    for subject, question in zip(questions, parse_questions(questions), strict=True):
+        told = told_answer(subject.passage)
+        right = chances(solver, question)[question.right]
+        match method:
+            case "closed":
+                total.append(right)
+            case "direct":
+                total.append(chances(solver, question, {told: 1})[question.right])
+            case "implicit" | "explicit":
+                sees = solver.implicit if method == "implicit" else solver.explicit
+                helped = right + (1 - right) * sees if told == question.right else right * sees
+                total.append(helped)
+            case "stated" if not solver.noise:
+                total.append(right_by_rule(solver, question, told))
+            case _:
+                return math.nan
+    return math.fsum(total) / len(total)
+
+
+def right_by_rule(solver: ReasonerProfile, question: SimulatedQuestion, told: str) -> float:
+    """Return the chance that the surer side is right, the own one if it is the surer of both."""
+    alone, reader = chances(solver, question), chances(solver, question, {told: 1})
+
+    def level(chance: dict[str, float], answer: str) -> int:
+        """Return the percentage that is stated for an answer."""
+        right = chance[question.right]
+        difference = (answer == question.right) - right
+        return rating_percent(right + solver.bias + solver.discrimination * difference)
+
+    return math.fsum(
+        share * other_share
+        for own, share in alone.items()
+        for other, other_share in reader.items()
+        if (own if level(alone, own) > level(reader, other) else other) == question.right
+    )

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Annotated
 
 from analysis.read.assessed_replies import read_assessed
+from analysis.read.contexts import read_contexts
 from analysis.read.option_probabilities import read_option_answers, read_option_scores
 from analysis.read.preferences import read_preferences
 from analysis.read.selection import ALL, Selection, open_selected
 from analysis.read.thinking import read_thinking
+from analysis.reports.contexts import WeighingRow, weighing_row
 from analysis.reports.critiques import CritiqueRow, critique_row
 from analysis.reports.listeners import ListenerFindings, listener_findings
 from analysis.reports.option_probabilities import (
@@ -28,6 +30,7 @@ from analysis.reports.self_preference import SelfPreferenceRow, self_preference_
 from analysis.reports.thinking import ThinkingRow, thinking_row
 
 VIEWS = ("episodes", "latest_turns", "latest_answers", "latest_scores", "calls")
+WEIGHING = {"situated_faithfulness", "weigh_peer"}
 PROTOCOLS = "select distinct protocol from episodes"
 
 
@@ -38,7 +41,8 @@ class Assessments:
     `options`: CL, CS and RSS from probabilities of options; `reasoning`: probabilities before and
     after reasoning; `critiques`: verdicts of critics on its replies; `listeners`: how sure
     others are of them; `thinking`: what they do not know, and confidence by length of reasoning;
-    `self_preference`: how far they prefer their own answers.
+    `self_preference`: how far they prefer their own answers; `weighing`: how well a rule decides
+    between what they know and what they are told.
     """
 
     options: Annotated[tuple[OptionsRow, ...] | None, OPTIONAL] = None
@@ -47,6 +51,7 @@ class Assessments:
     listeners: Annotated[ListenerFindings | None, OPTIONAL] = None
     thinking: Annotated[tuple[ThinkingRow, ...] | None, OPTIONAL] = None
     self_preference: Annotated[tuple[SelfPreferenceRow, ...] | None, OPTIONAL] = None
+    weighing: Annotated[tuple[WeighingRow, ...] | None, OPTIONAL] = None
 
 
 def read_assessments(
@@ -64,6 +69,7 @@ def read_assessments(
         critiques = read_assessed(con, "critique", study) if "critique" in played else {}
         heard = read_assessed(con, "listener", study) if "listener" in played else {}
         thoughts = read_thinking(con, study) if "thinking_out_loud" in played else {}
+        weighed = read_contexts(con, study) if WEIGHING & played else {}
         preferred = read_preferences(con, study) if "answer_preference" in played else {}
     return {
         name: Assessments(
@@ -74,6 +80,7 @@ def read_assessments(
             tuple(thinking_row(each) for each in thoughts.get(name, ())) or None,
             tuple(row for each in preferred.get(name, ()) for row in self_preference_rows(each))
             or None,
+            tuple(weighing_row(each) for each in weighed.get(name, ())) or None,
         )
-        for name in {*options, *scores, *critiques, *heard, *thoughts, *preferred}
+        for name in {*options, *scores, *critiques, *heard, *thoughts, *preferred, *weighed}
     }

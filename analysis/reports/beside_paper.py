@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TextIO
 
 from analysis.reports.blocks import document, table
-from analysis.reports.debates import study_reports
-from analysis.reports.tables.debates import print_report
+from analysis.reports.report import debate_report
 from analysis.reports.tables.formatting import interval, percent
 from analysis.reports.terminal import print_documents
 
@@ -27,8 +26,9 @@ def print_beside(
 
     `planted` are shares in [0, 1] by arm; `paper` has the paper's numbers by arm, as text.
     """
-    [report] = study_reports(path, study)
-    print_report([report], file)
+    whole = debate_report(path, study)
+    print(whole, file=file)
+    [report] = whole.results
     rows = [
         (
             arm.arm,

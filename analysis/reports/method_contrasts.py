@@ -28,6 +28,20 @@ class Contrasts:
     beside: frozenset[str] = frozenset()
 
 
+WEIGHING = Contrasts(
+    "method",
+    "explicit",
+    {
+        ("direct", "closed"): "what it is told",
+        ("implicit", "direct"): "weighing",
+        ("explicit", "direct"): "weighing with reasons",
+        ("explicit", "implicit"): "the reasons",
+        ("token", "direct"): "a rule by tokens",
+        ("stated", "direct"): "a rule by stated confidence",
+        ("sampled", "direct"): "a rule by samples",
+    },
+    frozenset({"samples", "threshold"}),
+)
 METHODS: Mapping[str, Contrasts] = {
     "own_demonstrations": Contrasts(
         "source",
@@ -49,6 +63,8 @@ METHODS: Mapping[str, Contrasts] = {
             ("passage", "answers"): "missing knowledge",
         },
     ),
+    "situated_faithfulness": WEIGHING,
+    "weigh_peer": WEIGHING,
 }
 NAMES = tuple(dict.fromkeys(name for each in METHODS.values() for name in each.names.values()))
 
@@ -57,7 +73,10 @@ def method_contrasts(record: AnswerRecord) -> Iterator[tuple[str, int, int]]:
     """Yield (what it isolates, arm, control arm) of each two arms of a method, by their numbers."""
     for later, earlier in permutations(range(len(record.arms)), 2):
         name = isolated_option(record, later, earlier)
-        if name is not None and models_of(record, later) == models_of(record, earlier):
+        if name is None or models_of(record, later) != models_of(record, earlier):
+            continue
+        # Arms may have subjects of their own, such as right texts and wrong ones.
+        if questions_of(record, later) & questions_of(record, earlier):
             yield name, later, earlier
 
 
@@ -86,3 +105,8 @@ def models_of(record: AnswerRecord, arm: int) -> frozenset[str]:
     """Return the agents of an arm."""
     plays = record.plays
     return frozenset(record.models[number] for number in plays.models[plays.arm == arm])
+
+
+def questions_of(record: AnswerRecord, arm: int) -> frozenset[int]:
+    """Return the questions that an arm has played, by their codes."""
+    return frozenset(record.plays.question[record.plays.arm == arm].tolist())

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from analysis.reports.assessments import Assessments
 from analysis.reports.blocks import Block, table
+from analysis.reports.contexts import WeighingRow
 from analysis.reports.critiques import CritiqueRow
 from analysis.reports.listeners import ConvincingRow, ListenerFindings, ListenerRow, SlopeRow
 from analysis.reports.option_probabilities import OptionsRow, ReasoningRow
@@ -40,6 +41,24 @@ def assessment_blocks(found: Assessments) -> Iterator[Block]:
         yield from thinking_blocks(found.thinking)
     if found.self_preference:
         yield self_preference_block(found.self_preference)
+    if found.weighing:
+        yield weighing_block(found.weighing)
+
+
+def weighing_block(rows: Sequence[WeighingRow]) -> Block:
+    """Return how often a rule takes the right one of two answers."""
+    cells = []
+    for row in rows:
+        shares = (row.own, row.told, row.at_zero, row.tuned)
+        shown = (f"{percent(each.mean)} ({interval(each, 0)})" for each in shares)
+        tuned = " and ".join(decimal(each, 2) for each in row.thresholds)
+        cells.append((row.signal, row.pairs, *shown, percent(row.either.mean), tuned))
+    return table(
+        "Own answer or what it is told, by which it is surer of, percent right (95%)",
+        "signal, pairs, own, told, threshold 0, tuned, either, thresholds",
+        cells,
+        ["Tuned: each half of the questions is judged by the best threshold of the other half."],
+    )
 
 
 def with_limits(value: Interval, digits: int = 3) -> str:
