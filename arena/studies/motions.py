@@ -16,6 +16,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from arena.errors import StudyError
 from arena.studies.image_columns import images_in
+from arena.studies.material import is_material, material_motions
 from arena.studies.rows import read_rows
 from arena.types import Subject
 
@@ -80,9 +81,12 @@ def subject_row(subject: Subject) -> dict[str, object]:
 def motions(path: str | Path) -> tuple[Subject, ...]:
     """Read motions from a .jsonl, .json, .csv, .tsv, .parquet or .txt file, in its order.
 
+    "material" names the motions of the package, "material:economy" those of a field of them.
     Raises StudyError if the file is missing, empty, unreadable, or if a row has no motion; the
     message names the row.
     """
+    if is_material(path):
+        return material_motions(str(path))
     file = Path(path)
     subjects = []
     for number, row in enumerate(read_rows(file, "motions"), 1):

@@ -16,6 +16,7 @@ from pathlib import Path
 from arena.errors import QuestionsWarning, StudyError
 from arena.grading.spelling import braced_text, unwrap
 from arena.studies.image_columns import images_in
+from arena.studies.material import is_material, material_questions
 from arena.studies.options import (
     LETTERS,
     Label,
@@ -65,7 +66,9 @@ def questions(
     """Read questions from a .jsonl, .json, .csv, .tsv, .parquet or .txt file, in its order.
 
     `path` may also name a data set of the hub: "hf:owner/name", "hf:owner/name@revision",
-    "hf:owner/name:subset" or "hf:owner/name:subset:split" (see `hub_questions`).
+    "hf:owner/name:subset" or "hf:owner/name:subset:split" (see `hub_questions`).  "material" is the
+    package's own questions, "material:sets?number=50&seed=3" some of one kind (see
+    arena/studies/material).
 
     The keyword arguments name the columns.  By default they are found by the names of published
     files: the question in `question`, `problem` or `text`, the gold answer in `answer`, `gold`,
@@ -92,6 +95,8 @@ def questions(
     file and row, if there is no question, if a gold answer names no option or two or may be read in
     two ways, or if a named column is in no row.
     """
+    if is_material(path):
+        return material_questions(str(path))
     others = {"choices": choices, "source": source, "licence": licence, "context": context}
     others |= {"passage": passage}
     columns = _columns(question, gold, others, images)
