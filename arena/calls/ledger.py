@@ -35,7 +35,7 @@ from arena.errors import (
 from arena.store.journal import line
 from arena.store.replay import CachedReply
 from arena.text import utc_now, writable
-from arena.types import BaseModel, Model, Price, Reply, Request
+from arena.types import BaseModel, Model, Place, Price, Reply, Request
 
 # Fields of a reply that stand in the ledger as columns of the same name.
 REPLY_COLUMNS = (
@@ -82,7 +82,8 @@ class RunContext:
     `prices` are given by hand, by model; `budget` is None if there is no limit; `cache` holds
     replies of earlier studies that may be used again, by sample key.  `private` holds
     the private words that came up.  `batches` asks models in batches, None: none is.  `prefixes`
-    tells, by episode, what prompts share with others.
+    tells, by episode, what prompts share with others.  `attempts` counts those that a process which
+    is gone has begun within this run, by episode, and by seat, step and ask.
     """
 
     id: str
@@ -96,6 +97,13 @@ class RunContext:
     private: PrivateWords = field(default_factory=PrivateWords)
     batches: BatchCaller | None = None
     prefixes: Mapping[str, EpisodePrefixes] = field(default_factory=dict)
+    attempts: Mapping[str, Mapping[tuple[str, int, int], int]] = field(default_factory=dict)
+
+    def attempts_before(self, place: Place) -> int:
+        """Return how many attempts of a call were made within this run by processes now gone."""
+        if not self.attempts:
+            return 0
+        return self.attempts.get(place.episode, {}).get((place.seat, place.step, place.ask), 0)
 
 
 @dataclass(slots=True)
@@ -189,7 +197,7 @@ async def attempt(
         raise UnreadableError(run.stats.too_many_unreadable)
     price = price_of(model, run.prices)
     worst_usd = None if price is None else worst_case_usd(price, request)
-    number = len(attempts.failures) + attempts.held
+    number = len(attempts.failures) + attempts.held + run.attempts_before(request.place)
     entry = LedgerEntry(run, model, request, number, price, worst_usd)
     if run.budget is None:
         return await send_once(entry, attempts)
@@ -359,6 +367,8 @@ def reason_unbilled(entry: LedgerEntry, error: BaseException | None = None) -> s
     """Return why an attempt costs nothing, None if it may have been billed."""
     if entry.model.simulated and entry.price is None:
         return "simulated"
+    if entry.price is not None and entry.price.source == "local":
+        return "local"
     if isinstance(error, ModelError) and error.reply is None:
         if not error.sent:
             return "never sent"

@@ -81,6 +81,8 @@ class RecordClient:
             settle(future, gone)
         if not self.welcome.done():
             self.welcome.set_exception(gone)
+            # Maybe nobody waits for it any more.
+            self.welcome.exception()
 
     async def wait_until(self, state: str) -> None:
         """Return when all lines so far are written by the record, or durable there."""

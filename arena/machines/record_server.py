@@ -28,7 +28,7 @@ from arena.machines.record_share import share_of
 from arena.machines.record_wire import Wire, Words
 from arena.machines.study_source import StudySource
 from arena.play.preflight import agents_of
-from arena.store.replay import StudyState, load_study_state
+from arena.store.replay import Attempts, StudyState, load_attempts, load_study_state
 from arena.studies.study import Play
 from arena.types import Model, Reply
 
@@ -165,6 +165,8 @@ class Record:
         """End the run with an error."""
         if not self.over.done():
             self.over.set_exception(error)
+            # Maybe nobody waits for it any more.
+            self.over.exception()
 
     def _hear(self, part: Part, words: Words, body: bytes) -> None:
         wire = part.wire
@@ -306,7 +308,7 @@ class Record:
         wire = part.wire
         part.name, part.share = who, f"{number}/{of}"
         async with self._loading:
-            state = await self._state_now()
+            state, attempts = await self._state_now()
         taken = {episode for other in self.parts for episode in other.held} | self.ended
         chosen = [
             play
@@ -315,17 +317,18 @@ class Record:
         ]
         part.held = {play.episode for play in chosen}
         at_once = max(1, self.at_once // of + (number <= self.at_once % of))
-        share = share_of(self.run, self.source, chosen, state, at_once)
+        share = share_of(self.run, self.source, chosen, state, attempts, at_once)
         wire.carry(pickle.dumps(share))
 
-    async def _state_now(self) -> StudyState:
-        """Return the state of the study in the store, with what parts that are gone have added."""
+    async def _state_now(self) -> tuple[StudyState, Attempts]:
+        """Return the state of the study in the store, and the attempts of parts that are gone."""
         if self._is_fresh:
-            return self.state
+            return self.state, {}
         # What waits for the next line to be written must be there when it is read.
         await self.run.journal.wait_until_durable()
         study = self.todo[0].study
-        return await asyncio.to_thread(load_study_state, self.run.stats.store, study)
+        state = await asyncio.to_thread(load_study_state, self.run.stats.store, study)
+        return state, await asyncio.to_thread(load_attempts, self.run.stats.store, self.run.id)
 
     def _note_end(self, part: Part, end: Words) -> None:
         """Note that a part has ended by itself, and why."""

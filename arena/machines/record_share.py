@@ -16,7 +16,7 @@ from arena.calls.servings import Servings
 from arena.machines.study_source import StudySource
 from arena.play.identity import code_hash_of
 from arena.play.preflight import agents_of
-from arena.store.replay import CachedReply, StoredTurn, StudyState, turn_of
+from arena.store.replay import Attempts, CachedReply, StoredTurn, StudyState, turn_of
 from arena.studies.source import code_hash
 from arena.studies.study import Play
 from arena.types import Price
@@ -27,9 +27,10 @@ class Share:
     """What a part of a run needs to play its share.
 
     `turns` holds the rows of stored turns by episode, with whether each is finished: private values
-    cannot be sent, so that turns are made of the rows again.  `code` is what `code_of` returns for
-    the episodes.  `source` says where the study comes from, for a part that does not know it.
-    `sends_sizes`: the record limits tokens, and needs to know how long prompts are.
+    cannot be sent, so that turns are made of the rows again.  `attempts` are those of parts that
+    are gone.  `code` is what `code_of` returns for the episodes.  `source` says where the study
+    comes from, for a part that does not know it.  `sends_sizes`: the record limits tokens, and
+    needs to know how long prompts are.
     """
 
     run: str
@@ -45,6 +46,7 @@ class Share:
     code: str
     state: StudyState
     turns: dict[str, list[tuple[dict[str, Any], bool]]]
+    attempts: Attempts
     at_once: int
     sends_sizes: bool
     budget_usd: float | None
@@ -56,6 +58,7 @@ def share_of(
     source: StudySource | None,
     chosen: Sequence[Play],
     state: StudyState,
+    attempts: Attempts,
     at_once: int,
 ) -> Share:
     """Return what a part is told that plays these episodes, `at_once` at a time."""
@@ -83,6 +86,7 @@ def share_of(
             for episode, turns in state.memo.items()
             if episode in known
         },
+        attempts={episode: each for episode, each in attempts.items() if episode in known},
         at_once=at_once,
         sends_sizes=run.rate_limiter.counts_tokens,
         budget_usd=stats.budget.limit_usd if stats.budget else None,

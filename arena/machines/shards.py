@@ -37,8 +37,7 @@ from arena.play.run import Arena, RunSelection
 from arena.play.shared_prefixes import plan_prefixes
 from arena.play.summary import Summary
 from arena.play.sync import run_blocking
-from arena.store.locks import is_locked
-from arena.store.study_lock import lock_file, record_file
+from arena.store.study_lock import record_file
 from arena.studies.study import Study
 
 # The loops of a part may lag when it begins, and the record's too.
@@ -67,6 +66,7 @@ def run_of(
         stats.budget,
         share.cache,
         prefixes=prefixes,
+        attempts=share.attempts,
     )
 
 
@@ -178,16 +178,21 @@ async def leave(client: RecordClient, error: ArenaError | None) -> None:
 def find_record(path: Path, study: str) -> str | None:
     """Return where the record of a study in a store listens for parts, None if nobody does.
 
-    One that is being started again is waited for.
+    One that was killed is waited for, since whoever starts it again is about to.
     """
     file = record_file(path, study)
-    until = time.monotonic() + CONNECT_S
+    began = time.monotonic()
+    is_told = False
     while file.exists():
         if (address := listening(file)) is not None:
             return address
-        # What a killed record leaves behind leads nowhere.
-        if time.monotonic() > until or not is_locked(lock_file(path, study)):
-            return None
+        waited_s = time.monotonic() - began
+        if waited_s > CONNECT_S:
+            # Whoever plays it without a record is told by the lock.
+            file.unlink(missing_ok=True)
+        elif waited_s > 1 and not is_told:
+            is_told = True
+            print(f"{study}: its record is gone, and waited for {CONNECT_S:g} s", file=sys.stderr)
         time.sleep(0.1)
     return None
 

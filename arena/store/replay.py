@@ -35,6 +35,8 @@ class StoredTurn:
 
 
 Memo = dict[str, dict[tuple[str, int], StoredTurn]]
+# By episode, and by seat, step and ask.
+Attempts = dict[str, dict[tuple[str, int, int], int]]
 # Of most stores this reads no block: the column holds nothing.
 HAS_BATCHES = "select 1 from call_starts where batch is not null limit 1"
 LAST_PLAN = """
@@ -99,6 +101,24 @@ def load_study_state(path: Path, study: str) -> StudyState:
         changed_at,
         has_batches,
     )
+
+
+def load_attempts(path: Path, run: str) -> Attempts:
+    """Return how many attempts of each call a run has begun so far, by (seat, step, ask).
+
+    Calls of finished episodes are left out.
+    """
+    with open_live(path, ("all_episodes", "call_starts")) as con:
+        rows = con.execute(
+            "select episode, seat, step, ask, max(attempt) + 1 from call_starts"
+            " join all_episodes e using (episode) where run = ? and e.status <> 'done'"
+            " group by all",
+            [run],
+        ).fetchall()
+    attempts: Attempts = {}
+    for episode, *place, count in rows:
+        attempts.setdefault(episode, {})[tuple(place)] = count
+    return attempts
 
 
 def memo_of(measures: Iterable[Row], unfinished: Iterable[Row], finished: Iterable[Row]) -> Memo:

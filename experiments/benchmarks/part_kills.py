@@ -24,15 +24,17 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 # The server belongs to the tests, which are no installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from arena.machines.shards import find_record
+from arena.machines.shards import listening
 from arena.store.database import query
+from arena.store.study_lock import record_file
 from experiments.benchmarks.crashes import Counts, count_asked_again, count_rows, read_turns
 from experiments.benchmarks.killing import start
 from tests.fake_server import chat_process
@@ -83,7 +85,6 @@ class Fleet:
     def command(self, *more: str) -> list[str]:
         """Return the command that plays the study."""
         study = self.store.parent / "study.py"
-        study.write_text(STUDY)
         options = ["-o", f"url={self.url}", "-o", f"debates={self.debates}"]
         return ["run", str(study), *options, "--db", str(self.store), *more]
 
@@ -122,7 +123,7 @@ class Fleet:
 
     def is_listening(self) -> bool:
         """Return whether a record waits for parts."""
-        return find_record(self.store, "debates") is not None
+        return listening(record_file(self.store, "debates")) is not None
 
     def victims(self) -> dict[str, list[int]]:
         """Return the processes that can be killed, by what they are."""
@@ -164,7 +165,7 @@ def kill(pid: int) -> bool:
     return True
 
 
-def most_in_flight(events: Sequence[dict[str, float]], killed_at: Sequence[float]) -> int:
+def most_in_flight(events: Sequence[Mapping[str, Any]], killed_at: Sequence[float]) -> int:
     """Return the most requests that the server had in hand at once.
 
     One without a reply ended with its client, at the next kill.
@@ -183,7 +184,7 @@ def most_in_flight(events: Sequence[dict[str, float]], killed_at: Sequence[float
     return most
 
 
-def most_a_minute(events: Sequence[dict[str, float]]) -> int:
+def most_a_minute(events: Sequence[Mapping[str, Any]]) -> int:
     """Return the most requests within any minute."""
     times = sorted(event["at"] for event in events if event["event"] == "request")
     most = first = 0
@@ -266,6 +267,7 @@ def main() -> int:
     found = Found()
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "study.py").write_text(STUDY)
         while found.kills < options.kills:
             play_store(Path(folder), draw, options.kills, options.debates, found)
     for name, count in vars(found).items():

@@ -19,7 +19,7 @@ def test_the_three_forms() -> None:
 @pytest.mark.parametrize(
     ("text", "engines", "said"),
     [
-        ("slurm", None, "is played on ray, ray://HOST:PORT or processes=N, found 'slurm'"),
+        ("slurm", None, "is played on ray, ray://HOST:PORT, processes=N or shards, found 'slurm'"),
         ("", None, "is played on ray"),
         ("processes", None, "is played on ray"),
         ("processes=", None, "processes is a whole number from 2 to 256, found ''"),
