@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from arena.text import printable, table_lines
@@ -11,6 +13,9 @@ if TYPE_CHECKING:
     from arena.calls.estimate import CostEstimate, ModelEstimate
     from arena.play.summary import Summary
     from arena.store.result import QueryResult
+
+
+QUIET_S = 2.0
 
 
 def print_table(table: QueryResult, edge: str = "", between: str = "  ", after: str = "") -> None:
@@ -103,3 +108,27 @@ def assumptions(estimate: CostEstimate, reply_tokens: int | None) -> str:
 def format_dollars(amount: float | None) -> str:
     """Return dollars for a cell of a table, "unknown" for None."""
     return "unknown" if amount is None else f"{amount:.4f}"
+
+
+def progress_printer(parts: str) -> Callable[[int, int], None]:
+    """Return a function that prints a forecast, and every two seconds the progress.
+
+    `parts` are what is written one by one, such as pages.
+    """
+    began = last_time = time.monotonic()
+
+    def watch(written: int, expected: int) -> None:
+        """Print the forecast before the first part, and the progress if two seconds have passed."""
+        nonlocal last_time
+        now = time.monotonic()
+        if not written:
+            print(f"about {expected:,} {parts} to write", file=sys.stderr, flush=True)
+        elif now - last_time >= QUIET_S:
+            last_time = now
+            words = f"{written:,} of about {expected:,} {parts} are written"
+            # Of pages the first are those of studies, which take longer.
+            if 10 * written > expected:
+                words += f"; about {(now - began) / written * (expected - written):,.0f} s to go"
+            print(words, file=sys.stderr, flush=True)
+
+    return watch

@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -21,6 +22,7 @@ from duckdb import DuckDBPyConnection as Connection
 
 from analysis.read.selection import ALL, Selection, open_selected
 from arena.errors import StoreError, StudyError
+from arena.exports.formats import ExportOptions
 from arena.text import without_formula
 
 COLUMNS = ("item", "question", "rater", "value", "note", "probability", "drawn", "asked", "text")
@@ -97,6 +99,27 @@ def write_label_sheet(
     write_rows(file, rows)
     values = VALUES.get(asked, f"words of your own on {asked!r}")
     return Sheet(len(drawn), len(found), "debates" if debates else "answers", values)
+
+
+def write_export(path: Path, folder: Path, options: ExportOptions) -> list[str]:
+    """Write labels.csv in a folder, and say how to go on.  Raises StudyError without one study."""
+    if len(options.studies) != 1:
+        raise StudyError("--format label-sheet needs --study: a sheet is drawn from one study")
+    file = folder / "labels.csv"
+    sheet = write_label_sheet(
+        path,
+        file,
+        options.studies[0],
+        items=100 if options.items is None else options.items,
+        question=options.question,
+        seed=options.seed or 0,
+        selection=options.selection,
+    )
+    again = f"arena import labels {file} --db {shlex.quote(str(path))}"
+    return [
+        f"{file}: {sheet.drawn} of {sheet.of} {sheet.what}, drawn at random",
+        f"fill in rater and value ({sheet.values}), then: {again}",
+    ]
 
 
 def place(seed: int, name: str) -> bytes:

@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from analysis.read.selection import ALL, Selection
-from analysis.read.verdicts import RELATIONS, Verdicts, read_verdicts
+from analysis.read.verdicts import RELATIONS, Verdicts, judged_studies, read_verdicts
 from arena.errors import StoreError
+from arena.exports.formats import ExportOptions
 from arena.store.database import select_rows
 from arena.text import without_formula
 
@@ -89,6 +90,23 @@ def export_pairwise(
     readable = zip(judged, unreadable, strict=True)
     related = sum(int((verdicts.related[~lost] > 0).sum()) for verdicts, lost in readable)
     return ExportCounts(len(rows), missing, related if exclude_related else 0)
+
+
+def write_export(path: Path, folder: Path, options: ExportOptions) -> list[str]:
+    """Write the verdicts on all debates to pairwise.csv in a folder, and say how many."""
+    file = folder / "pairwise.csv"
+    result = export_pairwise(
+        path,
+        file,
+        list(judged_studies(path, options.selection)),
+        exclude_related=options.exclude_related,
+        spreadsheet=options.spreadsheet,
+        selection=options.selection,
+    )
+    return [
+        f"{file}: {result.rows} rows; left out: {result.missing} missing verdicts,"
+        f" {result.related} by judges related to a contestant"
+    ]
 
 
 def motions(path: Path, study: str) -> dict[str, str]:

@@ -17,6 +17,7 @@ import duckdb
 
 from analysis.read.selection import ALL, Selection, open_selected
 from arena.errors import StoreError
+from arena.exports.formats import ExportOptions, check_new_folder
 from arena.store.migrations import quote_sql
 from arena.store.parquet_folder import INFO
 from arena.store.query import select_without_formulas
@@ -87,12 +88,19 @@ def export(
     return written, [f"{study}: {chosen.note}" for study, chosen in sorted(left_out.items())]
 
 
-def check_new_folder(folder: Path) -> None:
-    """Raise StoreError unless a folder is new or empty."""
-    if folder.is_file():
-        raise StoreError(f"{folder} is a file; name a new folder")
-    if folder.exists() and any(folder.iterdir()):
-        raise StoreError(f"{folder} exists and is not empty; name a new folder")
+def write_export(path: Path, folder: Path, options: ExportOptions) -> list[str]:
+    """Write the tables, as `export`, and return lines that say what was written."""
+    written, notes = export(
+        path,
+        folder,
+        options.format,
+        spreadsheet=options.spreadsheet,
+        selection=options.selection,
+        watch=options.watch,
+    )
+    # Tables in files by study have a name that ends in a stroke.
+    lines = [f"{folder / name}{'/' * name.endswith('/')}: {rows} rows" for name, rows in written]
+    return [*notes, *lines]
 
 
 def write_flat(

@@ -7,17 +7,21 @@ import shlex
 import sys
 from pathlib import Path
 
-from arena.cli.commands import SPREADSHEET, Command, add_flag
+from arena.cli.commands import SPREADSHEET, Command, add_flag, add_repeatable
 from arena.cli.commands.labels import (
     add_import_options,
     add_sheet_options,
-    export_sheet,
     import_labels,
     refuse_import_options,
-    refuse_sheet_options,
 )
 from arena.cli.commands.selection import add_by, add_selection, selection_of
-from arena.errors import StudyError
+from arena.exports.formats import FORMATS
+
+# Options of an export that some formats alone have.
+OF_SOME_FORMATS = (
+    *("study", "private", "spreadsheet", "exclude_related", "items", "question", "seed"),
+)
+NOTHING = (None, "", False, [])
 
 
 def add(command: Command) -> None:
@@ -47,15 +51,22 @@ def add(command: Command) -> None:
         help="the other stores, any number, or folders of tables that `arena export` wrote",
     )
 
-    export = command("export", export_tables, "write all tables and views to files")
+    export = command("export", export_record, "write tables or transcripts to files")
     export.add_argument("folder", type=Path, help="a folder that is new or empty")
+    words = "; ".join(f"{name}: {form.help}" for name, form in FORMATS.items())
     export.add_argument(
         "--format",
-        choices=["parquet", "jsonl", "csv", "pairwise", "label-sheet"],
+        choices=list(FORMATS),
         default="parquet",
-        help="format of the files (default: parquet); pairwise: only the verdicts, as a CSV of"
-        " comparisons; label-sheet: debates or answers drawn at random, as a CSV for people to"
-        " label",
+        help=f"format of the files (default: parquet); {words}",
+    )
+    add_repeatable(
+        export, "--study", metavar="STUDY", help="with transcripts and label-sheet: only this study"
+    )
+    add_flag(
+        export,
+        "--private",
+        "with transcripts: include private thoughts, ratings, raw replies and reasoning",
     )
     add_sheet_options(export)
     add_flag(export, "--spreadsheet", SPREADSHEET)
@@ -103,45 +114,25 @@ def merge_stores(options: argparse.Namespace) -> int:
     return 0
 
 
-def export_tables(options: argparse.Namespace) -> int:
-    """Run `arena export`: write tables and views, verdicts as comparisons, or a sheet to label."""
-    if options.format == "label-sheet":
-        return export_sheet(options)
-    refuse_sheet_options(options)
-    if options.format == "pairwise":
-        from analysis.read.verdicts import judged_studies
-        from arena.exports.pairwise import export_pairwise
+def export_record(options: argparse.Namespace) -> int:
+    """Run `arena export`: write the store in a format, and say what was written."""
+    from arena.cli.terminal import progress_printer
+    from arena.exports.formats import ExportOptions, refuse_foreign, write_export
 
-        file = options.folder / "pairwise.csv"
-        selection = selection_of(options, options.by)
-        studies = list(judged_studies(options.db, selection))
-        result = export_pairwise(
-            options.db,
-            file,
-            studies,
-            exclude_related=options.exclude_related,
-            spreadsheet=options.spreadsheet,
-            selection=selection,
-        )
-        print(
-            f"{file}: {result.rows} rows; left out: {result.missing} missing verdicts,"
-            f" {result.related} by judges related to a contestant"
-        )
-        return 0
-    from arena.exports.tables import export
-
-    if options.by != "agent":
-        raise StudyError("--by is for --format pairwise; tables have a row for each agent")
-    written, notes = export(
-        options.db,
-        options.folder,
+    given = {name: getattr(options, name) for name in OF_SOME_FORMATS}
+    given["by"] = options.by != "agent"
+    refuse_foreign(options.format, [name for name, value in given.items() if value not in NOTHING])
+    asked = ExportOptions(
         options.format,
-        spreadsheet=options.spreadsheet,
-        selection=selection_of(options),
+        selection_of(options, options.by),
+        options.study,
+        options.private,
+        options.spreadsheet,
+        options.exclude_related,
+        options.items,
+        options.question,
+        options.seed,
+        progress_printer("tables"),
     )
-    print("\n".join(notes), end="\n" if notes else "")
-    for name, rows in written:
-        # Tables in files by study have a name that ends in a stroke.
-        stroke = "/" if name.endswith("/") else ""
-        print(f"{options.folder / name}{stroke}: {rows} rows")
+    print("\n".join(write_export(options.db, options.folder, asked)))
     return 0

@@ -6,7 +6,6 @@ import argparse
 import shlex
 
 from arena.cli.commands import Options, add_flag
-from arena.cli.commands.selection import selection_of
 from arena.errors import StudyError
 
 
@@ -60,7 +59,6 @@ def refuse_import_options(options: argparse.Namespace) -> None:
 
 def add_sheet_options(options: Options) -> None:
     """Add the options of `arena export --format label-sheet`."""
-    options.add_argument("--study", help="with label-sheet: the study to draw from")
     options.add_argument(
         "--items",
         type=int,
@@ -78,34 +76,3 @@ def add_sheet_options(options: Options) -> None:
         type=int,
         help="with label-sheet: of the draw (default: 0); a larger N with the same seed adds items",
     )
-
-
-def export_sheet(options: argparse.Namespace) -> int:
-    """Run `arena export --format label-sheet`: write a sheet of items for people to label."""
-    from arena.exports.label_sheet import write_label_sheet
-
-    if options.study is None:
-        raise StudyError("--format label-sheet needs --study: a sheet is drawn from one study")
-    if options.by != "agent":
-        raise StudyError("--by is for --format pairwise; a sheet names nobody")
-    file = options.folder / "labels.csv"
-    sheet = write_label_sheet(
-        options.db,
-        file,
-        options.study,
-        items=100 if options.items is None else options.items,
-        question=options.question,
-        seed=options.seed or 0,
-        selection=selection_of(options),
-    )
-    print(f"{file}: {sheet.drawn} of {sheet.of} {sheet.what}, drawn at random")
-    db = shlex.quote(str(options.db))
-    print(f"fill in rater and value ({sheet.values}), then: arena import labels {file} --db {db}")
-    return 0
-
-
-def refuse_sheet_options(options: argparse.Namespace) -> None:
-    """Raise StudyError for an option that only a sheet has."""
-    for name in ("study", "items", "question", "seed"):
-        if getattr(options, name) not in (None, ""):
-            raise StudyError(f"--{name} is for --format label-sheet")

@@ -6,12 +6,11 @@ import argparse
 import os
 import shlex
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arena.cli.commands import Command, add_flag, add_repeatable
+from arena.cli.terminal import progress_printer
 from arena.errors import StudyError
 
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 FIRST_PORT = 8050
 PORTS = 50
-QUIET_S = 2.0
 
 
 def add(command: Command) -> None:
@@ -101,7 +99,7 @@ def run_publish(options: argparse.Namespace) -> int:
         studies=options.study,
         private=options.private,
         calls=options.calls,
-        watch=progress_printer(),
+        watch=progress_printer("pages"),
     )
     private = "with" if options.private else "without"
     print(f"{result.pages:,} pages {private} private words are in {options.folder}")
@@ -129,27 +127,6 @@ def run_publish(options: argparse.Namespace) -> int:
 def missing_package(what_needs: str, error: ModuleNotFoundError) -> StudyError:
     """Return the error for a package that is not installed, with the command that installs it."""
     return StudyError(f"{what_needs} {error.name}: pip install 'peer-arena[view]'")
-
-
-def progress_printer() -> Callable[[int, int], None]:
-    """Return a function that prints a forecast, and every two seconds the progress."""
-    began = last_time = time.monotonic()
-
-    def watch(written: int, expected: int) -> None:
-        """Print the forecast before the first page, and the progress if two seconds have passed."""
-        nonlocal last_time
-        now = time.monotonic()
-        if not written:
-            print(f"about {expected:,} pages to write", file=sys.stderr, flush=True)
-        elif now - last_time >= QUIET_S:
-            last_time = now
-            words = f"{written:,} of about {expected:,} pages are written"
-            # The first pages are those of studies, which take longer.
-            if 10 * written > expected:
-                words += f"; about {(now - began) / written * (expected - written):,.0f} s to go"
-            print(words, file=sys.stderr, flush=True)
-
-    return watch
 
 
 def open_listener(port: int | None) -> socket.socket:
