@@ -79,6 +79,15 @@ def write_sample(log: ZipFile, play: Transcript) -> dict[str, Any]:
     final = play.final
     told = final.answer if final is not None else None
     last = {"role": "assistant", "content": told or "", "source": "generate"}
+    metadata: dict[str, Any] = {
+        "arm": play.arm,
+        "protocol": play.protocol,
+        "repeat": play.repeat,
+        "subject": play.subject,
+        "source": play.source,
+        "origin": play.origin,
+        "simulated": play.simulated,
+    }
     summary = {
         "id": play.episode,
         "epoch": 1,
@@ -86,27 +95,21 @@ def write_sample(log: ZipFile, play: Transcript) -> dict[str, Any]:
         "choices": list(play.choices) or None,
         "target": play.gold or "",
         "scores": scores_of(play),
-        "metadata": {
-            "arm": play.arm,
-            "protocol": play.protocol,
-            "repeat": play.repeat,
-            "subject": play.subject,
-            "source": play.source,
-            "origin": play.origin,
-            "simulated": play.simulated,
-        },
+        "metadata": metadata,
         "started_at": iso(play.started_at),
         "completed_at": iso(play.ended_at),
         "total_time": seconds(play.started_at, play.ended_at),
     }
-    output = {"model": ", ".join(play.models), "choices": [], "completion": told or ""}
-    if told:
-        output["choices"] = [{"message": last, "stop_reason": "stop"}]
+    output = {
+        "model": ", ".join(play.models),
+        "choices": [{"message": last, "stop_reason": "stop"}] if told else [],
+        "completion": told or "",
+    }
     error = {"message": play.error or "failed", "traceback": "", "traceback_ansi": ""}
     sample = summary | {
         "messages": messages,
         "output": output,
-        "metadata": {**summary["metadata"], "seats": [seat_of(seat) for seat in play.speakers]},
+        "metadata": {**metadata, "seats": [seat_of(seat) for seat in play.speakers]},
         "store": {},
         "events": [],
         "error": error if play.status == "failed" else None,

@@ -203,7 +203,19 @@ def read_chunk(con: Connection, episodes: list[str], private: bool) -> Iterator[
     for episode in episodes:
         (play,) = plays[episode]
         study, arm, protocol, version, options, repeat, status, kind, error, *rest = play
-        started, ended, simulated, origin, subject, of_kind, text, gold, choices, *source = rest
+        (
+            started,
+            ended,
+            simulated,
+            origin,
+            subject,
+            of_kind,
+            text,
+            gold,
+            choices,
+            source,
+            licence,
+        ) = rest
         # As on published pages: an answer's confidence may be a rating that was private.
         hidden = not private and any(row[6] is not None and not row[8] for row in turns[episode])
         yield Transcript(
@@ -225,7 +237,8 @@ def read_chunk(con: Connection, episodes: list[str], private: bool) -> Iterator[
             text or "",
             gold,
             tuple(choices or ()),
-            *source,
+            source,
+            licence,
             tuple(speaker_of(row) for row in seats[episode]),
             tuple(message_of(row, private) for row in turns[episode]),
             tuple(answer_of(row, hidden) for row in answers[episode]),

@@ -21,7 +21,7 @@ from arena.exports.formats import FORMATS
 OF_SOME_FORMATS = (
     *("study", "private", "spreadsheet", "exclude_related", "items", "question", "seed"),
 )
-NOTHING = (None, "", False, [])
+NOTHING: tuple[object, ...] = (None, "", False, [])
 
 
 def add(command: Command) -> None:
