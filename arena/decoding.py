@@ -159,9 +159,14 @@ class SpeculativeThinking(Decoding):
     def content(self) -> dict[str, object]:
         """Return its settings for ids and hashes, which must never change.
 
-        Of the settings in the larger model's reference these are those that change its words.
+        The larger model stands there as it is named: a folder without those around it, and of the
+        settings in its reference those that change its words.
         """
-        name, _, query = self.model.partition("?")
+        where, _, query = self.model.partition("?")
+        kind, _, name = where.partition("/")
+        if name.startswith((".", "/", "~")) or name.count("/") != 1:
+            name = name.rstrip("/").rpartition("/")[2]
+        name = f"{kind}/{name}"
         words = sorted(each for each in query.split("&") if each.startswith(WORDS_OF_WEIGHTS))
         return {
             "by": self.by,

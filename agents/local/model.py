@@ -32,14 +32,17 @@ from agents.local.configured import (
     template_arguments,
     unsupported_later,
 )
+from agents.local.decoding.larger import LargerModels
+from agents.local.decoding.requests import decoded_job, hand_over, wrong_decoding
 from agents.local.settings import Settings, find_weights, parse_settings, portable
 from agents.providers.sampling import ProviderModel
+from arena.decoding import SpeculativeThinking
 from arena.errors import ContextOverflowError, RefusedError, StudyError
 from arena.types import Price, Reply, Request, Sampling
 
 if TYPE_CHECKING:
     from agents.local.choosing import TokenSampling
-    from agents.local.drafts import Job
+    from agents.local.drafts import GenerationResult, Job
     from agents.local.engine import Engine
     from agents.local.engines import Engines
     from agents.local.loading import LoadedModel
@@ -51,7 +54,9 @@ LONGEST_REPLY = 4096
 # temperature overflow float32.
 MIN_TEMPERATURE = 1e-4
 MIN_TOP_P = 1e-6
-CAPABILITIES = frozenset({"seed", "prefill", "logprobs", "measures", "choices", "readouts"})
+CAPABILITIES = frozenset(
+    {"seed", "prefill", "logprobs", "measures", "choices", "readouts", "decoding"}
+)
 SAME_SEED_SAME_REPLY = "same seed, same reply"
 TOY = Path(__file__).resolve().parents[1] / "toy" / "weights"
 # Every model in use, by its whole reference, so that weights are read once.  The values are weak: a
@@ -98,6 +103,12 @@ def get_or_create_model(
     return model
 
 
+def model_of(reference: str) -> LocalModel:
+    """Return the model of a whole reference, "local/..." or "toy/..."; see the functions above."""
+    kind, _, rest = reference.partition("/")
+    return toy_model(rest) if kind == "toy" else local_model(rest)
+
+
 class LocalModel(ProviderModel):
     """A model on this machine; `local_model` or its reference makes one."""
 
@@ -122,6 +133,7 @@ class LocalModel(ProviderModel):
         # One on each device.
         self._copies: list[LoadedModel] = []
         self._tokenizer: ChatTokenizer | None = None
+        self._larger = LargerModels(model_of)
         self._lock = threading.Lock()
         self._users = 0
 
@@ -176,6 +188,13 @@ class LocalModel(ProviderModel):
                 self.capabilities = CAPABILITIES | {SAME_SEED_SAME_REPLY}
             return self.engine
 
+    async def running(self) -> tuple[Engine | Engines, ChatTokenizer]:
+        """Return the engine, started if it is not alive, and the tokenizer."""
+        engine = self.engine
+        if engine is None or not engine.alive:
+            engine = await asyncio.to_thread(self._ensure_engine)
+        return engine, self._chat
+
     def find_digest(self) -> str | None:
         """Return the sha256 of the files that decide its replies; None: not on this disk.
 
@@ -228,11 +247,13 @@ class LocalModel(ProviderModel):
             self.engine = None
         if engine is not None:
             await asyncio.to_thread(engine.close)
+        await self._larger.close()
 
     def on_episode_end(self, episode: str) -> None:
         """Give the rows of an episode to others."""
         if self.engine is not None:
             self.engine.end_group(episode)
+        self._larger.end_group(episode)
 
     def unsupported_settings(self, sampling: Sampling) -> dict[str, str]:
         """Return the reason for each setting that the engine does not have."""
@@ -247,7 +268,7 @@ class LocalModel(ProviderModel):
         generates = not (sampling.choices or sampling.readouts)
         if wrong is None and sampling.temperature is None and generates:
             wrong = configured_problem(self._generation_config())
-        return wrong
+        return wrong or wrong_decoding(sampling, model_of)
 
     def _generation_config(self) -> dict[str, object]:
         """Return the settings in generation_config.json, empty while they are not on this disk."""
@@ -273,6 +294,8 @@ class LocalModel(ProviderModel):
             "stop": list(sampling.stop),
             **({"choices": list(sampling.choices)} if sampling.choices else {}),
             **({"readouts": list(sampling.readouts)} if sampling.readouts else {}),
+            **({"decoding": sampling.decoding.content()} if sampling.decoding else {}),
+            **({"larger": digest} if (digest := self._larger.digest(sampling.decoding)) else {}),
             "seed": request.seed,
             "dtype": self._weights.quantized or self._weights.dtype,
             "device": ",".join(copy.device for copy in self._copies),
@@ -286,10 +309,7 @@ class LocalModel(ProviderModel):
         }
 
     def _token_sampling(self, sampling: Sampling) -> TokenSampling:
-        """Return how tokens are drawn.
-
-        Settings that the sampling leaves open are those of the model's generation_config.json.
-        """
+        """Return how tokens are drawn; what is left open is as in generation_config.json."""
         from agents.local.choosing import TokenSampling
 
         config = self._weights.model.generation_config
@@ -323,9 +343,7 @@ class LocalModel(ProviderModel):
         reason = self.unsupported_reason(request.sampling)
         if reason is not None:
             raise RefusedError(f"{self.name} was not asked: {reason}", sent=False)
-        engine = self.engine
-        if engine is None or not engine.alive:
-            engine = await asyncio.to_thread(self._ensure_engine)
+        engine, _ = await self.running()
         # Long prompts take a while to tokenize.  The seats of the episode that are done sooner
         # wait, so that a prompt that all of them share is read once.
         with engine.announce(request.place.episode):
@@ -348,8 +366,19 @@ class LocalModel(ProviderModel):
             return await read_off(self.name, self._chat, self._copies, engine, request)
         if request.sampling.choices:
             return await self._choose_reply(engine, request, ids)
-        result = await engine.generate(self._job(engine, request, ids))
+        result = await self._generate(engine, request, self._job(engine, request, ids))
         return written_reply(self.name, self._chat, request, ids, result)
+
+    async def _generate(
+        self, engine: Engine | Engines, request: Request, job: Job
+    ) -> GenerationResult:
+        """Return the result of a job, by the way of decoding that its request asks for."""
+        way = request.sampling.decoding
+        if not isinstance(way, SpeculativeThinking):
+            return await engine.generate(decoded_job(job, request, self._chat, self.name))
+        mine = engine, self._chat
+        larger = mine if model_of(way.model) is self else await self._larger.running(way.model)
+        return await hand_over(way, job, mine, larger)
 
     def _job(self, engine: Engine | Engines, request: Request, ids: tuple[int, ...]) -> Job:
         """Return the engine's job for a request; raises ContextOverflowError if it has no room."""

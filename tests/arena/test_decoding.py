@@ -56,6 +56,9 @@ def test_every_setting_of_a_way_is_part_of_the_identity_and_comes_back_from_the_
 def test_of_the_larger_model_the_identity_has_what_changes_its_words() -> None:
     way = EACH["speculative_thinking"]
     assert way.content()["model"] == "local/Qwen/Qwen3-8B?dtype=int8"
+    # Where a folder lies on this machine is no part of it.
+    for folder in ("/models/large", "~/large/", "./a/b/large?slots=2"):
+        assert SpeculativeThinking(f"local/{folder}").content()["model"] == "local/large"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from agents.local.decoding.reflection import CHECK, PARAGRAPH, classify, verifies
+from agents.local.decoding.reflection import PARAGRAPH, classify, verifies
 from agents.local.drafts import GenerationResult, Job, TokenRecord
 from agents.local.measures import reply_measures
 from arena.decoding import SpeculativeThinking
@@ -171,8 +171,3 @@ class Handover:
             measures,
             tuple(reply.records) if self._job.alternatives is not None else (),
         )
-
-
-def check_tokens(encode: Callable[[str], Sequence[int]]) -> tuple[int, ...]:
-    """Return the tokens of the sentence with which a check begins."""
-    return tuple(encode(CHECK))
