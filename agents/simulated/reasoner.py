@@ -14,6 +14,9 @@ against it, where exactly one of the two is right it takes that one with probabi
 after reasons for both with `explicit`; where neither or both are, its own.  Asked for its answer
 alone, it gives that without thoughts.
 
+Mistakes.  Each time that its reply, or the user, says to go over what there is so far, a wrong
+answer becomes right with probability `corrects`, and a right one stays with `stays`.
+
 This is a model of our own, not one of a paper.  The store and every report mark its plays as
 simulated.
 """
@@ -35,6 +38,7 @@ EXAMPLE = (
     "<example>\n<question>{question}</question>\n<solution>Simulated solution: it is {answer}."
     "</solution>\n<answer>{answer}</answer>\n</example>"
 )
+GO_OVER = re.compile(r"\bgo over what (?:I|you) have so far", re.IGNORECASE)
 # Questions of its own have numbers that no list of questions reaches.
 NEW = 500_000
 # A demonstration in a prompt: the right answer that its question states, and the one it gives.
@@ -88,10 +92,11 @@ class SimulatedReasoner(SimulatedSolver):
         able = replace(self.profile, ability=min(max(self.profile.ability + rise, -20.0), 20.0))
         # Without them, since an example may happen to have an answer of the question at hand.
         plain = replace(request, messages=tuple(map(without_examples, request.messages)))
-        decided = self._weighed(plain)
+        moved = replace(self, profile=able)
+        decided = self._weighed(plain) or moved._deepened(plain)
         if decided is not None:
             plain = with_answer(plain, decided)
-        reply = await SimulatedSolver.__call__(replace(self, profile=able), plain)
+        reply = await SimulatedSolver.__call__(moved, plain)
         return self._in_code(reply, words, request.seed)
 
     def _help(self, words: str, seed: int) -> str | None:
@@ -134,6 +139,20 @@ class SimulatedReasoner(SimulatedSolver):
         sees = uniforms("weighs", self.profile.seed, request.seed)[0] < chance
         wrong = told if own == right else own
         return right if sees or wrong is None else wrong
+
+    def _deepened(self, request: Request) -> str | None:
+        """Return the answer after it was told to look for mistakes, None if it was not."""
+        parsed = parse_request(request)
+        if parsed is None or not (times := len(GO_OVER.findall(parsed.words + parsed.prefill))):
+            return None
+        chance = solver.chances(self.profile, parsed.question, parsed.answer_counts)
+        answer = solver.candidate(chance, self._sample_draw(request, parsed.question))
+        place = request.place
+        for number in range(times):
+            draw = uniforms("goes over", self.profile.seed, place.episode, place.seat, number)[0]
+            # A seed of its own for each time, the same whenever the reply goes on.
+            answer = self._second_answer(answer, parsed.question, chance, int(draw * 2**31))
+        return answer
 
     def _reply_text(self, parsed: ParsedRequest, request: Request) -> str:
         """Return the whole reply; the answer without thoughts where it is asked for alone."""

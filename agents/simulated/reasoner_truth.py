@@ -50,6 +50,15 @@ def accuracy_at(profile: ReasonerProfile, questions: Sequence[Subject], rise: fl
     return math.fsum(right) / len(right) * (1 - profile.unreadable)
 
 
+def expected_after_triggers(profile: str, questions: Sequence[Subject], times: int) -> float:
+    """Return the exact accuracy of a reply that was told so many times to look for mistakes."""
+    solver = reasoner_profile(profile)
+    right = expected_alone(profile, questions)
+    for _ in range(times):
+        right = right * solver.stays + (1 - right) * solver.corrects
+    return right
+
+
 def expected_after_demonstrations(
     profile: str, questions: Sequence[Subject], shown: int, teaches: float | None = None
 ) -> float:

@@ -20,6 +20,8 @@ from itertools import permutations
 from math import nan
 from typing import Annotated, Literal
 
+import numpy as np
+
 from analysis.read.answers import AnswerRecord, Options
 from analysis.reports.method_contrasts import NAMES, method_contrasts
 from analysis.reports.plain_json import INLINE, JsonField, interval_as
@@ -116,7 +118,9 @@ def contrast_rows(record: AnswerRecord) -> tuple[ContrastRow, ...]:
     if not found:
         return ()
     shares = path_shares(record)
-    rows = [contrast_row(record, shares, *each) for each in found]
+    # Paths are LeaP's: what other methods return beside their answer are no paths of one thought.
+    without = np.full_like(shares, nan)
+    rows = [contrast_row(record, without if each[0] in NAMES else shares, *each) for each in found]
     rows.sort(key=lambda row: ORDER.index(row.isolates))
     of_paths = holm([row.paths.p for row in rows]).tolist()
     of_final = holm([row.final.p for row in rows]).tolist()

@@ -63,6 +63,7 @@ METHODS: Mapping[str, Contrasts] = {
             ("passage", "answers"): "missing knowledge",
         },
     ),
+    "iterative_deepening": Contrasts("trigger", None, {(None, ""): "the triggers"}),
     "situated_faithfulness": WEIGHING,
     "weigh_peer": WEIGHING,
 }
