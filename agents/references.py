@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 from contextlib import suppress
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 from agents.providers.sampling import ProviderModel, out_of_range
@@ -44,8 +45,9 @@ FORMS = {
     "sim": (
         "sim/<profile>, such as sim/overconfident (a simulated debater, no network), sim/judge (a"
         " simulated judge), sim/solver (a simulated solver of questions), sim/reasoner (a solver"
-        " that helps itself), sim/writer (who rewords questions) or sim/pairs (simulated entailment"
-        " and similarity)"
+        " that helps itself), sim/panelist (a solver that votes and moderates), sim/writer (who"
+        " rewords questions), sim/advocate and sim/evidence_judge (who argue about a passage and"
+        " decide by quotes) or sim/pairs (simulated entailment and similarity)"
     ),
 }
 # Settings of an agent that its reference may end in, and their fields in a sampling.
@@ -65,6 +67,17 @@ PROVIDERS = frozenset(
     vertex_ai_beta volcengine wandb watsonx xai xinference zai
     """.split()  # noqa: SIM905
 )
+# Simulated models that are no debaters, by the first word of their reference.
+SIMULATED = {
+    "advocate": ("agents.simulated.advocate", "simulated_advocate"),
+    "evidence_judge": ("agents.simulated.evidence_judge", "simulated_evidence_judge"),
+    "judge": ("agents.simulated.judge", "simulated_judge"),
+    "pairs": ("agents.simulated.pairs", "simulated_pairs"),
+    "panelist": ("agents.simulated.panelist", "simulated_panelist"),
+    "reasoner": ("agents.simulated.reasoner", "simulated_reasoner"),
+    "solver": ("agents.simulated.solver", "simulated_solver"),
+    "writer": ("agents.simulated.writer", "simulated_writer"),
+}
 # Models whose own settings stand behind a "?".
 WITH_QUERY = {"local", "toy", "nli", "similarity"}
 
@@ -183,30 +196,11 @@ def model(reference: str) -> Model:
 
 def simulated_model(rest: str) -> Model:
     """Return the simulated model of a reference's part after the slash."""
-    profile = rest.partition(":")[0]
-    if profile == "judge":
-        from agents.simulated.judge import simulated_judge
-
-        return simulated_judge(rest)
-    if profile == "solver":
-        from agents.simulated.solver import simulated_solver
-
-        return simulated_solver(rest)
-    if profile == "reasoner":
-        from agents.simulated.reasoner import simulated_reasoner
-
-        return simulated_reasoner(rest)
-    if profile == "pairs":
-        from agents.simulated.pairs import simulated_pairs
-
-        return simulated_pairs(rest)
-    if profile == "writer":
-        from agents.simulated.writer import simulated_writer
-
-        return simulated_writer(rest)
-    from agents.simulated.debater import simulated_debater
-
-    return simulated_debater(rest)
+    module, function = SIMULATED.get(
+        rest.partition(":")[0], ("agents.simulated.debater", "simulated_debater")
+    )
+    made: Model = getattr(import_module(module), function)(rest)
+    return made
 
 
 def split_settings(reference: str) -> tuple[str, dict[str, Any]]:

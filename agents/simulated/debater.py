@@ -130,6 +130,9 @@ SOLVER = "solver"
 PAIRS = "pairs"
 WRITER = "writer"
 REASONER = "reasoner"
+ADVOCATE = "advocate"
+EVIDENCE_JUDGE = "evidence_judge"
+PANELIST = "panelist"
 EXAMPLE = "sim/overconfident or sim/even:bias=0.1:noise=0.05"
 
 
@@ -285,7 +288,8 @@ def parse_profile(profile: str, profiles: Mapping[str, P], bounds: Bounds) -> tu
     """
     name, *settings = profile.split(":")
     if name not in profiles:
-        names = list(dict.fromkeys((*profiles, JUDGE, SOLVER, PAIRS, WRITER, REASONER)))
+        others = (JUDGE, SOLVER, PAIRS, WRITER, REASONER, ADVOCATE, EVIDENCE_JUDGE, PANELIST)
+        names = list(dict.fromkeys((*profiles, *others)))
         near = difflib.get_close_matches(name, names, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise StudyError(

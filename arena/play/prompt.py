@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Literal
+from typing import Final, Literal
 
 from arena.errors import LeakError, ProtocolError, StudyError
 from arena.images import Image, PlacedImage
@@ -31,7 +31,7 @@ NO_SPEECH = "[no readable speech]"
 BETWEEN = "\n\n"
 # The faces of a stored part that is an image, or the passage of the episode's subject.
 IMAGE = "image"
-PASSAGE = "passage"
+PASSAGE: Final = "passage"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,15 +29,16 @@ def is_protocol(node: ast.stmt) -> bool:
     """
     if not isinstance(node, ast.AsyncFunctionDef) or node.name.startswith("_"):
         return False
-    first, second, *seats = [
-        (each.arg, ast.unparse(each.annotation)) for each in node.args.args if each.annotation
-    ]
+    given = [(each.arg, ast.unparse(each.annotation)) for each in node.args.args if each.annotation]
+    if len(given) < 2:
+        return False
+    first, second, *seats = given
     # A last seat may take a list of agents.
     last = node.args.vararg
     if last is not None and last.annotation is not None:
         seats.append((last.arg, ast.unparse(last.annotation)))
     kinds = {kind for _, kind in seats}
-    stored = ("StoredDebate", "StoredThoughts", "StoredRequest", "StoredMoment")
+    stored = ("StoredArgument", "StoredDebate", "StoredThoughts", "StoredRequest", "StoredMoment")
     subjects = ("Subject", "AnswerPair", "Compared", "StoredSamples", *stored)
     return first[0] == "episode" and second[1] in subjects and kinds == {"Seat"}
 
