@@ -43,9 +43,9 @@ PUBLIC = {
 # Where an error of any kind may be caught: an episode becomes a failure row, a user's file or
 # another package's function that fails one sentence, a row of a batch its own failure.
 BROAD = {
-    *("agents.local.engine", "agents.local.lane_steps", "agents.local.replies"),
-    *("agents.local.device_work", "agents.local.row_steps", "arena.calls.batch_calls"),
-    "arena.play.concurrent",
+    *("agents.local.device_work", "agents.local.engine", "agents.local.steps"),
+    "arena.calls.batch_calls",
+    *("arena.play.concurrent", "arena.machines.ray_cluster"),
     *("arena.play.hooks", "arena.play.reading", "arena.play.reread", "arena.play.sync"),
     *("arena.plugins", "arena.tournaments.study_file", "arena.web.lanes"),
 }

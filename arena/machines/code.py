@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
-from pathlib import Path
 
-import agents
-import arena.types
+from arena.packages import HOME
 
-# Whatever a reply may depend on: models, and the words that they share with the arena.
-HASHED = (Path(agents.__file__).parent, Path(arena.types.__file__).parent / "machines")
+# Whatever a reply may depend on: models, and how they are held.
+HASHED = (HOME / "agents", HOME / "arena" / "machines")
 
 
 @cache

@@ -8,26 +8,21 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
-import agents
-import analysis
-import arena.types
-import protocols
 from arena.errors import StudyError
 from arena.machines.places import OnRay
+from arena.packages import HOME, PACKAGES
 
 CONNECT_S = 5.0
 # Only long prompts and replies go through it.
 OBJECT_STORE_BYTES = 256 * 2**20
 # The folders of our packages, which travel to the nodes of a cluster.
-CODE = [
-    Path(arena.types.__file__).parent,
-    *(Path(package.__file__).parent for package in (agents, analysis, protocols)),
-]
+CODE = [HOME / name for name in PACKAGES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +60,7 @@ def connect(place: OnRay) -> Cluster:
     import ray
 
     if not ray.is_initialized():
-        own = not join(ray, place.address)
-        if own:
-            start(ray)
-        OWN.append(own)
-        keep_quiet()
+        OWN.append(on_lasting_thread(lambda: join_or_start(ray, place.address)))
     resources = ray.cluster_resources()
     nodes = sum(bool(node["Alive"]) for node in ray.nodes())
     gpus, cpus = int(resources.get("GPU", 0)), resources.get("CPU", 0.0)
@@ -79,6 +70,40 @@ def connect(place: OnRay) -> Cluster:
 # Whether each cluster that this process has joined was its own.
 OWN: list[bool] = []
 QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+
+
+def on_lasting_thread(work: Callable[[], bool]) -> bool:
+    """Return the result of work on a thread that lives as long as this process.
+
+    The processes of Ray end with the thread that has started them.
+    """
+    done = threading.Event()
+    outcome: list[bool | Exception] = []
+
+    def do() -> None:
+        """Work, and stay."""
+        try:
+            outcome.append(work())
+        except Exception as error:
+            outcome.append(error)
+        done.set()
+        if outcome[0] is True:
+            threading.Event().wait()
+
+    threading.Thread(target=do, name="ray", daemon=True).start()
+    done.wait()
+    if isinstance(outcome[0], Exception):
+        raise outcome[0]
+    return outcome[0]
+
+
+def join_or_start(ray: Any, address: str | None) -> bool:
+    """Join a cluster, or start one; return whether it is our own."""
+    own = not join(ray, address)
+    if own:
+        start(ray)
+    keep_quiet()
+    return own
 
 
 def join(ray: Any, address: str | None) -> bool:
@@ -101,9 +126,10 @@ def join(ray: Any, address: str | None) -> bool:
 
 
 def start(ray: Any) -> None:
-    """Start a cluster on this machine that ends with this process."""
+    """Start a cluster on this machine, which nobody else reaches, and which ends with us."""
     ray.init(
         address="local",
+        _node_ip_address="127.0.0.1",
         include_dashboard=False,
         object_store_memory=OBJECT_STORE_BYTES,
         **QUIET,

@@ -67,7 +67,9 @@ class Engine:
                     await held.model.open()
                     held.users = 1
             model = held.model
-            digest = await asyncio.to_thread(model.find_digest) if has_digest(model) else None
+            digest = None
+            if isinstance(model, BaseModel):
+                digest = await asyncio.to_thread(model.find_digest)
             return OpenedModel(model.capabilities, digest)
         except ArenaError as error:
             return error
@@ -108,8 +110,3 @@ class Engine:
         for key in keys:
             if key in self._models and not self._models[key].users:
                 del self._models[key]
-
-
-def has_digest(model: Model) -> bool:
-    """Return whether a model can be asked for the digest of its weights."""
-    return isinstance(model, BaseModel)

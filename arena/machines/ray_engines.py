@@ -168,8 +168,10 @@ class Engines:
             try:
                 if engine.home is None or not engine.there:
                     engine.home = await engine.actor.home.remote()
-                    check_code(engine)
-                opened = await engine.actor.open.remote(key, self._placed[key].model.pickled)
+                    if self._cluster is None or not self._cluster.own:
+                        check_code(engine)
+                pickled = self._placed[key].model.pickled
+                opened: OpenedModel | ArenaError = await engine.actor.open.remote(key, pickled)
             except ray.exceptions.ActorUnavailableError:
                 await asyncio.sleep(wait_s)
                 wait_s = min(2 * wait_s, LONGEST_WAIT_S)
@@ -268,7 +270,6 @@ class Engines:
         wait_s = FIRST_WAIT_S
         while True:
             try:
-                engine.home = None
                 for key, placed in self._placed.items():
                     if engine in placed.engines and placed.opened is not None:
                         await self._open_on(engine, key)
@@ -308,8 +309,8 @@ class Engines:
     def end_episode(self, key: str, episode: str) -> None:
         """Let the engine of an episode know that it asks nothing more."""
         placed = self._placed.get(key)
-        engine = placed and placed.at.pop(episode, None)
-        if engine and engine.there:
+        engine = None if placed is None else placed.at.pop(episode, None)
+        if engine is not None and engine.there:
             engine.actor.end_episode.remote(key, episode)
 
     async def close(self, key: str) -> None:
