@@ -9,8 +9,8 @@ anthropic/claude-haiku-4-5,gemini/gemini-2.5-flash -o questions=gsm8k.jsonl
     arena run round_table -o calls=12          every format at most 12 calls a question
     arena run round_table -o early=true        each format that ends early, also to its last round
     python round_table.py                      this file as a program: the papers' numbers, too
-    arena sql round_table.duckdb "from accuracy_by_round"
-    arena sql round_table.duckdb "from place_effects"
+    arena sql "from accuracy_by_stage"         whether talking helps: each round, and the first
+    arena sql "from place_effects"             which place of a reply in a prompt is followed
 
 Each preset is an arm.  So are the controls: "vote", the majority of the first replies, which a talk
 must beat; and "reconcile, plain vote", the same talk as reconcile with equal votes.  Formats are

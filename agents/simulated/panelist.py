@@ -15,7 +15,7 @@ takes the share of the right answer to be lower than it is, by the share `undere
 much as that, a right answer is surprisingly popular.
 
 Scores of two texts from 1 to 10: 1 + 9 * its own chance of the answer of each, and `first_points`
-more for the text that it reads first.
+more for the text that it reads first.  Asked for the better one, it names the one with more points.
 
 Roles, where it is asked to describe an expert; they say that they are simulated.
 
@@ -47,6 +47,7 @@ LISTED = re.compile(r"^(?P<letter>[A-Z]): (?P<answer>\d{1,3})$", re.MULTILINE)
 ASKS_FOR_BALLOT = "These answers were given:"
 ASKS_FOR_PREDICTION = "predict how many in a hundred"
 ASKS_FOR_SCORES = "Score of text 1:"
+ASKS_FOR_BETTER = "`Better: 1`"
 ASKS_FOR_ROLE = "Describe one of them"
 TWO_TEXTS = re.compile(
     r"\[(?P<code>[0-9a-f]{8})\] Text 1\n(?P<first>.*)"
@@ -109,7 +110,7 @@ class SimulatedPanelist(SimulatedSolver):
             return self._preference(parsed, request.seed)
         if ASKS_FOR_BALLOT in words:
             return self._ballot(parsed, request)
-        if ASKS_FOR_SCORES in words and (texts := TWO_TEXTS.search(words)):
+        if texts := TWO_TEXTS.search(words):
             return self._scores(parsed, texts)
         if parsed.statements and (told := OPPOSES.search(words)):
             return self._opposition(parsed, request, int(told[1]) / 10)
@@ -168,13 +169,17 @@ class SimulatedPanelist(SimulatedSolver):
     def _scores(self, parsed: ParsedRequest, texts: re.Match[str]) -> str:
         """Return scores of two texts by the answers that they give."""
         chance = chances(self.profile, parsed.question)
-        lines = []
-        for number, name in enumerate(("first", "second"), 1):
+        points = []
+        for number, name in enumerate(("first", "second")):
             said = statements_in(texts[name], "")
             level = chance.get(said[-1][2], 0.0) if said else 0.0
-            points = 1 + 9 * level + (self.profile.first_points if number == 1 else 0.0)
-            lines.append(f"Score of text {number}: {min(max(round(points), 1), 10)}")
-        return "\n".join([parsed.opening, "", *lines])
+            points.append(1 + 9 * level + (0.0 if number else self.profile.first_points))
+        if ASKS_FOR_BETTER in parsed.words:
+            return f"{parsed.opening}\n\nBetter: {1 if points[0] >= points[1] else 2}"
+        if ASKS_FOR_SCORES not in parsed.words:
+            return parsed.opening
+        whole = [min(max(round(each), 1), 10) for each in points]
+        return f"{parsed.opening}\n\nScore of text 1: {whole[0]}\nScore of text 2: {whole[1]}"
 
 
 def in_parts(belief: Mapping[str, float], whole: int) -> str:
