@@ -9,7 +9,7 @@ table `calls` says how much.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from arena.calls.estimate import CostEstimate
@@ -54,11 +54,12 @@ def arms(
 ) -> list[Arm]:
     """Return one arm for each protocol, with this agent and the same budget a question.
 
-    `calls` is the most that a protocol may make; each gets its `options_for_calls(calls)`, else its
-    own defaults.  `tokens` is the most that may be generated in all: every call may generate tokens
-    // (the calls that the protocol makes), set as the `max_tokens` of its agent.  Both may be
-    given.  `protocols` are functions or names (`protocols.named`); `best_of_n` is not among the
-    usual ones, since not every model gives token probabilities.  A last call is greedy if the model
+        `calls` is the most that a protocol may make; each gets its `options_for_calls(calls)`, else
+    its    own defaults.  A name such as "round_table:reconcile" is a preset of a protocol.
+    `tokens` is     the most that may be generated in all: every call may generate tokens // (the
+    calls that the protocol makes), set as the `max_tokens` of its agent.  Both may be     given.
+    `protocols` are functions or names (`protocols.named`); `best_of_n` is not among the     usual
+    ones, since not every model gives token probabilities.  A last call is greedy if the model
     takes a temperature.
 
     Where no answer can be read a protocol asks once more, which neither budget counts: at worst
@@ -72,21 +73,24 @@ def arms(
         raise StudyError(
             "a fair comparison needs a budget a question; give calls=..., tokens=..., or both"
         )
-    functions = [named(one) if isinstance(one, str) else one for one in protocols]
-    return [arm(solver, function, calls, tokens, reask) for function in functions]
+    return [arm(solver, one, calls, tokens, reask) for one in protocols]
 
 
 def arm(
     solver: Agent,
-    protocol: Protocol,
+    wanted: str | Protocol,
     calls: int | None,
     tokens: int | None,
     reask: bool | None = None,
 ) -> Arm:
-    """Return the arm of one protocol within the budget."""
-    name = protocol_name(protocol)
+    """Return the arm of one protocol, or of a preset of one, within the budget."""
+    name = wanted if isinstance(wanted, str) else protocol_name(wanted)
+    home, _, preset = name.partition(":")
+    protocol = named(home) if isinstance(wanted, str) else wanted
     known = option_parameters(protocol)
-    options: dict[str, object] = {} if calls is None else dict(options_function(protocol)(calls))
+    options = preset_options(protocol, preset, calls) if preset else {}
+    if calls is not None and not preset:
+        options = dict(options_function(protocol)(calls))
     if reask is not None and "reask" in known:
         options["reask"] = reask
     # Some models refuse a temperature; with None the last call takes the agent's own sampling.
@@ -147,6 +151,22 @@ def options_function(protocol: Protocol) -> Callable[[int], Options]:
             " gives its options for a number of calls"
         )
     return function
+
+
+def preset_options(protocol: Protocol, preset: str, calls: int | None) -> dict[str, object]:
+    """Return the options of a preset of a protocol, within a number of calls if there is one.
+
+    Raises StudyError for a protocol without such a preset.
+    """
+    names = getattr(protocol, "__globals__", {})
+    presets: Mapping[str, Options] = names.get("PRESETS", {})
+    if preset not in presets:
+        raise StudyError(
+            f"{protocol_name(protocol)} has no preset {preset!r}; there are"
+            f" {', '.join(presets) or 'none'}"
+        )
+    sized: Callable[[int, str], Options] | None = names.get("options_for_calls")
+    return dict(presets[preset] if calls is None or sized is None else sized(calls, preset))
 
 
 def estimate_question(

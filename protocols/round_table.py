@@ -25,12 +25,17 @@ debatellm_chateval  the form of ChatEval (2308.07201) for questions there: in tu
 group_debate        GroupDebate, 2409.14051, within a stage; without the exchange of summaries
 
 Seats of one agent are copies of it; several agents sit there as they are given, which is what
-ReConcile and FORD are about.  All words are ours.  The confidence is the winner's share of all
-weight.  For panels that compare two texts see pair_panel.py.
+ReConcile and FORD are about.  `peers` are control arms of our own, which ask what it is about the
+replies of others that changes an answer: one's own second thought (nobody), their answers without
+reasons (answers), or any reasons at all, here of replies to another question (misplaced).
+
+All words are ours.  The confidence is the winner's share of all weight.  For panels that compare
+two texts see pair_panel.py.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Literal
 
@@ -44,6 +49,7 @@ from protocols import asking, decisions
 from protocols.decisions import Decision, Number, Tie
 from protocols.round_table_prompts import (
     Confidence,
+    Peers,
     Shown,
     TableWords,
     prompt_of,
@@ -75,7 +81,7 @@ PRESETS: dict[str, dict[str, object]] = {
     "society_of_minds": {},
     "sparse_ring": {"agents": 5, "rounds": 6, "readers": "ring"},
     "hub": {"agents": 5, "rounds": 6, "readers": "hub", "decide": "head"},
-    "vote": {"agents": 5, "rounds": 1, "readers": "none"},
+    "vote": {"agents": 5, "rounds": 1},
     **{
         f"eot_{name}": {
             "rounds": 6,
@@ -134,6 +140,8 @@ async def round_table(
     shown: Shown = "latest",
     mark_own: bool = True,
     roles: tuple[str, ...] = (),
+    peers: Peers = "replies",
+    foil: str = "",
     confidence: Confidence = "none",
     show_confidence: bool = True,
     until: Until = "never",
@@ -152,7 +160,9 @@ async def round_table(
     reads whom (topologies.py; `group` is the size of its groups), `order`, `blind` and `places` in
     which order (table_talk.py), `shown` whether the latest replies are read, all since the
     beginning, or the latest by answer, and `mark_own` whether a seat is told which is its own.
-    `roles` are instructions of the seats, in turn.  `confidence` is asked for or computed from a
+    `roles` are instructions of the seats, in turn.  `peers` is what is read of others: their
+    replies, or in control arms their answers, misplaced ones (to the question `foil`, asked first,
+    for a call more a seat), or nobody's.  `confidence` is asked for or computed from a
     seat's own answers, and shown to others with `show_confidence`.
 
     `until` ends the talk before the last round: all_agree, an answer with a `share` of all seats,
@@ -161,25 +171,30 @@ async def round_table(
     calibrated ones take the rows (least confidence, accuracy) of `calibration`.
     """
     seats = seated(solvers, agents, roles)
-    words = TableWords(question, shown, mark_own, confidence, show_confidence)
+    words = TableWords(question, shown, mark_own, confidence, show_confidence, peers)
     graph = graph_of(readers, len(seats), group)
     table = Table(seats, graph, rounds, order, blind, shown == "history", places)
     read = reader(words, reask)
     weigh = weight_function(weights, calibration)
+    foils = await answer_foil(episode, seats, foil, reask) if peers == "misplaced" else []
+    own: dict[int, Turn] = {}
 
     async def say(seat: int, round: int, replies: Prompt | None) -> Turn:
         """Ask a seat for its reply in a round."""
-        return await episode.ask(
+        own[seat] = await episode.ask(
             seats[seat],
-            prompt_of(words, seat, round > 0, replies),
+            prompt_of(words, seat, own.get(seat), replies),
             phase="revision" if round else "answer",
             round=round,
             read=read,
             public_rating=words.is_seen,
         )
+        return own[seat]
 
     def show(heard: Heard, history: History) -> Prompt | None:
         """Return the replies that a seat reads as a prompt."""
+        if peers == "misplaced":
+            heard = [(seat, foils[seat]) for seat, _ in heard]
         return show_replies(episode, words, heard, history)
 
     async def is_over(history: History) -> bool:
@@ -200,6 +215,21 @@ async def round_table(
     by_weight = decision.scores if decide == "weighted" else None
     final = final_answer(solvers[0], voters, votes, winner, by_weight)
     return [*asking.answers(all_turns(history)), final]
+
+
+async def answer_foil(
+    episode: Episode, seats: Sequence[Seat], foil: str, reask: bool
+) -> list[Turn]:
+    """Let every seat answer another question, whose replies others are shown in place of theirs.
+
+    Raises StudyError without one.
+    """
+    if not foil:
+        raise StudyError("misplaced replies need another question; give foil='What is ...?'")
+    other = Subject(foil, "question")
+    prompt, read = asking.question_prompt(other), asking.reader(other, reask)
+    asks = (episode.ask(seat, prompt, phase="another question", read=read) for seat in seats)
+    return await asyncio.gather(*asks)
 
 
 def is_stable(history: History, question: Subject, rounds: int) -> bool:

@@ -20,6 +20,7 @@ from protocols.table_talk import Heard, History
 
 Shown = Literal["latest", "history", "grouped"]
 Confidence = Literal["none", "stated", "stability"]
+Peers = Literal["replies", "answers", "misplaced", "nobody"]
 
 WEIGH = """
 These replies are from agents who answer the same question, perhaps one of them from yourself. \
@@ -30,6 +31,16 @@ HEARD = """
 These replies are from other agents, who answered before you. Weigh them: keep what holds, and \
 correct what does not. Then give your own reply, with its reasoning.
 """
+OWN = """
+Your own reply from the round before:
+
+"""
+AGAIN = """
+Weigh it together with anything else that stands above: keep what holds, and correct what does \
+not. Then give your reply, with its reasoning, as it stands now.
+"""
+ANSWERS = "These are the answers to it that agents have given, perhaps one of them yourself:\n"
+MISPLACED = asking.REPLIES_INTRO.replace("to this question", "to another question")
 CONFIDENT = "Give your confidence in your answer, too. {meaning}{seen} End with these two lines:\n"
 SEEN = " The other agents will see it."
 STABILITY = " (its most frequent answer: {count} of its {all} replies)"
@@ -47,6 +58,7 @@ class TableWords:
     mark_own: bool
     confidence: Confidence
     show_confidence: bool
+    peers: Peers = "replies"
 
     @property
     def rates(self) -> bool:
@@ -70,8 +82,11 @@ def reader(words: TableWords, reask: bool) -> Reader:
     )
 
 
-def prompt_of(words: TableWords, seat: int, has_spoken: bool, replies: Prompt | None) -> Prompt:
-    """Return the prompt of a seat that is shown these replies (None: it has none to read)."""
+def prompt_of(words: TableWords, seat: int, own: Turn | None, replies: Prompt | None) -> Prompt:
+    """Return the prompt of a seat that is shown these replies (None: it has none to read).
+
+    `own` is its last turn.  Where others' replies are not shown as such, it stands alone.
+    """
     question = words.question
     if replies is None and not words.rates:
         return asking.question_prompt(question)
@@ -82,20 +97,32 @@ def prompt_of(words: TableWords, seat: int, has_spoken: bool, replies: Prompt | 
         form = CONFIDENT.format(meaning=MEANING, seen=seen) + CLOSING.format(answer=answer)
     if replies is None:
         return [asking.shown_question(question), asking.STEPS, form]
-    own = REVISE.format(name=f"Agent {seat + 1}") if words.mark_own else WEIGH
-    return [asking.shown_question(question), replies, own if has_spoken else HEARD, form]
+    shown: Prompt = [asking.shown_question(question), replies]
+    if own is None:
+        return [*shown, HEARD, form]
+    if words.peers != "replies":
+        return [*shown, OWN, own, "\n", AGAIN, form]
+    return [*shown, REVISE.format(name=f"Agent {seat + 1}") if words.mark_own else WEIGH, form]
 
 
 def show_replies(
     episode: Episode, words: TableWords, heard: Heard, history: History
 ) -> Prompt | None:
-    """Return the replies that a seat reads as a prompt, with all that is shown about them.
+    """Return what a seat reads of others as a prompt, with all that is shown about them.
 
     None for a seat that reads nobody.
     """
     if not heard:
         return None
     names = [f"Agent {seat + 1}" for seat, _ in heard]
+    turns = [turn for _, turn in heard]
+    if words.peers == "nobody":
+        return []
+    if words.peers == "answers":
+        given = [f"{name}: {answer_of(turn)}\n" for name, turn in zip(names, turns, strict=True)]
+        return ["\n", ANSWERS, *given]
+    if words.peers == "misplaced":
+        return asking.list_replies(episode, turns, names, intro=MISPLACED)
     if words.shown == "history":
         names = [f"Agent {seat + 1}, round {turn.round + 1}" for seat, turn in heard]
     # Of one reply alone nothing can be told: the paper shows it from the third round on.
@@ -106,12 +133,16 @@ def show_replies(
             name + stability_words(history, seat, words.question)
             for name, seat in zip(names, seats, strict=True)
         ]
-    turns = [turn for _, turn in heard]
     if words.shown == "grouped":
         turns, names = by_answer(turns, names, words.question)
     shown = [rated(turn) if words.is_seen else turn for turn in turns]
     listed = asking.list_replies(episode, shown, names)
     return [listed, HINT] if has_hint else listed
+
+
+def answer_of(turn: Turn) -> str:
+    """Return a turn's answer on one line, or that none could be read."""
+    return asking.on_one_line(turn.answer) if turn.answer else "no readable answer"
 
 
 def by_answer(

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-Readers = Literal["full", "ring", "hub", "relay", "relay_back", "pair_and_head", "groups", "none"]
+Readers = Literal["full", "ring", "hub", "relay", "relay_back", "pair_and_head", "groups"]
 Graph = tuple[tuple[int, ...], ...]
 
 
@@ -21,7 +21,7 @@ def graph_of(readers: Readers, seats: int, group: int = 2) -> Graph:
 
     ring: both neighbours; hub: seat 0 reads all, the others read seat 0 alone; relay: each reads
     the next seat, relay_back the one before; pair_and_head: seat 0 reads all, the others each other
-    but not seat 0; groups: those of its own group of `group` seats in a row; none: nobody.
+    but not seat 0; groups: those of its own group of `group` seats in a row.
     """
     return tuple(
         tuple(sorted(set(_read_by(readers, seat, seats, group)) - {seat})) for seat in range(seats)
@@ -40,7 +40,6 @@ def _read_by(readers: Readers, seat: int, seats: int, group: int) -> Sequence[in
         "relay_back": ((seat - 1) % seats,),
         "pair_and_head": everybody[1:] if seat else everybody,
         "groups": range(begin, min(begin + group, seats)),
-        "none": (),
     }[readers]
 
 

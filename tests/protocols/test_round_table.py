@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import pytest
 
 from agents.scripted import scripted_model
 from arena.errors import StudyError
+from arena.play.episode import Episode
 from arena.play.memory import MemoryJournal
 from arena.types import Agent, Request, Subject
 from protocols import laws
-from protocols.round_table import PRESETS, options_for_calls, round_table, weight_function
+from protocols.round_table import (
+    PRESETS,
+    answer_foil,
+    options_for_calls,
+    round_table,
+    weight_function,
+)
 from protocols.society_of_minds import society_of_minds
 from tests.in_memory import final_of, others_of, rows_of_play
 from tests.question_agents import CHOICE, QUESTION, Script, box, by_seed
@@ -316,3 +325,38 @@ def test_round_tables_obey_the_laws(preset: str) -> None:
     few: dict[str, object] = {"agents": 2, "rounds": 2, "places": "williams"}
     agent = Agent("s", scripted_model(shy))
     laws.check(round_table, {"solvers": [agent]}, QUESTION, options=PRESETS[preset] | few)
+
+
+@pytest.mark.parametrize("peers", ["answers", "misplaced", "nobody"])
+def test_a_control_arm_shows_nothing_else_of_others(peers: str) -> None:
+    foil = {"foil": "What is 100 plus 1?"} if peers == "misplaced" else {}
+    seen = prompts(said([1, 2, 3]), lambda script: table(script, peers=peers, **foil))
+    [revised] = [text for key, text in seen.items() if key[0] == "agent0" and key[2] == 1]
+    assert "My reasons, of 0 in 0." in revised, "its own reply"
+    assert ("My reasons, of 1" in revised) is (peers == "misplaced")
+    assert ("replies to another question" in revised) is (peers == "misplaced")
+    assert ("Agent 2: 2" in revised) is (peers == "answers")
+    assert ("Agent 2" in revised) is (peers != "nobody")
+
+
+def test_misplaced_replies_answer_the_other_question_and_cost_a_call_a_seat() -> None:
+    foil = "What is 100 plus 1?"
+    asked: list[str] = []
+
+    def script(request: Request) -> str:
+        words = request.messages[-1].content
+        if foil in words:
+            asked.append(words)
+            return "A foil's reasons.\n\\boxed{101}"
+        assert ("A foil's reasons." in words) is (request.place.round == 1)
+        return "\\boxed{4}"
+
+    rows = table(script, peers="misplaced", foil=foil)
+    assert len(asked) == 3
+    assert calls(rows) == 9
+    assert final_of(rows)[0] == "4"
+
+
+def test_misplaced_replies_need_another_question() -> None:
+    with pytest.raises(StudyError, match="misplaced replies need another question"):
+        asyncio.run(answer_foil(cast(Episode, None), [], "", True))

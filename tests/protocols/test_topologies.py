@@ -15,7 +15,6 @@ from protocols.topologies import Readers, density, graph_of
         ("relay", ((1,), (2,), (0,))),
         ("relay_back", ((2,), (0,), (1,))),
         ("pair_and_head", ((1, 2), (2,), (1,))),
-        ("none", ((), (), ())),
         ("groups", ((1,), (0,), ())),
     ],
 )
