@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from arena.errors import StudyError
 from arena.machines.study_source import StudySource
@@ -24,11 +25,16 @@ class OnRay:
 
     `address` is HOST:PORT of its head; None: the cluster that Ray finds from here (RAY_ADDRESS, or
     one that runs on this machine), or else a new one on this machine, for this process.  `engines`
-    is the number of engines; None: one a GPU, or one where there is none.
+    is the number of engines; None: one a GPU, or one where there is none.  With `shards`, so many
+    of its workers play shares of the study instead, which they find by its `source`; API keys are
+    in their environment, or in the file `keys` of each node.
     """
 
     address: str | None = None
     engines: int | None = None
+    shards: int | None = None
+    source: StudySource | None = None
+    keys: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +52,18 @@ class OnProcesses:
 Place = OnRay | OnProcesses
 
 
-def parse_place(text: str, engines: int | None = None) -> Place:
-    """Return the place that a text names, with a number of engines where it is a Ray cluster.
+def parse_place(text: str, engines: int | None = None, shards: int | None = None) -> Place:
+    """Return the place that a text names, with a number of engines or shards if it is on Ray.
 
     Raises StudyError, with all forms, for another text or a number out of range.
     """
+    if shards is not None:
+        if engines is not None or not text.startswith("ray"):
+            raise StudyError(
+                "--shards is how many workers of Ray play shares of a study: write --on ray"
+                " --shards N, without engines; on one machine, --on processes=N"
+            )
+        whole_number(str(shards), "shards", 1, MOST_ENGINES)
     kind, equals, number = text.partition("=")
     if kind == "processes" and equals:
         if engines is not None:
@@ -61,7 +74,7 @@ def parse_place(text: str, engines: int | None = None) -> Place:
     if engines is not None:
         whole_number(str(engines), "engines", 1, MOST_ENGINES)
     if text == "ray":
-        return OnRay(None, engines)
+        return OnRay(None, engines, shards)
     scheme, separator, address = text.partition("://")
     if scheme != "ray" or not separator:
         raise StudyError(f"a study is played on {FORMS}, found {text!r:.80}")
@@ -71,7 +84,7 @@ def parse_place(text: str, engines: int | None = None) -> Place:
             "the address of a Ray cluster is ray://HOST:PORT, as `ray start --head` prints it,"
             f" such as ray://10.0.0.5:6379, found {text!r:.80}"
         )
-    return OnRay(address, engines)
+    return OnRay(address, engines, shards)
 
 
 def whole_number(text: str, name: str, least: int, most: int) -> int:

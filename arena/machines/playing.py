@@ -27,6 +27,10 @@ async def play_on(
         from arena.machines.processes import run_on_processes
 
         return await run_on_processes(place, arena, study, selection=selection, watch=watch)
+    if place.shards is not None:
+        from arena.machines.shards_on_ray import run_on_ray_workers
+
+        return await run_on_ray_workers(place, arena, study, selection=selection, watch=watch)
     from arena.machines.ray_models import play_on_ray
 
     return await play_on_ray(place, arena, study, selection=selection, watch=watch)

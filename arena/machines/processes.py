@@ -7,12 +7,13 @@ import copy
 import os
 import sys
 import tempfile
-from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from arena.errors import StudyError
 from arena.machines.places import OnProcesses
-from arena.machines.record_server import Part, Record
+from arena.machines.record_workers import WorkedRecord
 from arena.play.progress import Watch
 from arena.play.run import Arena, RunSelection
 from arena.play.summary import Summary
@@ -20,94 +21,47 @@ from arena.store.study_lock import record_file
 from arena.store.tempdir import scratch
 from arena.studies.study import Study
 
-# A process that dies so often in a row without having written a line will always do so.
-MOST_DEATHS = 5
 
-
-class ProcessRecord(Record):
+class ProcessRecord(WorkedRecord):
     """The record of a run that is played by processes of this machine.
 
-    `processes` of them are started, and started again when they die; with 0, shares that are begun
-    by hand find the record by a file in the folder of the study's lock.
+    Shares that are begun by hand find it by a file in the folder of the study's lock.
     """
 
     def __init__(self, place: OnProcesses, path: Path, study: str) -> None:
-        super().__init__(place.source)
-        self.processes = place.processes
+        super().__init__(place.processes, place.source)
         self._announced = record_file(path, study)
-        self._workers: dict[int, asyncio.subprocess.Process] = {}
-        # Messages with lines, by the number of the worker that sent them.
-        self._lines: Counter[str] = Counter()
 
-    async def serve(self) -> None:
-        """Start the workers, and wait until all are through, or the run is over."""
+    @asynccontextmanager
+    async def listen(self) -> AsyncIterator[str]:
+        """Listen at a Unix socket."""
         # In a folder that is this user's alone, and with a short path: those of sockets are.
         with tempfile.TemporaryDirectory(dir=scratch()) as folder:
             address = str(Path(folder) / "record")
-            loop = asyncio.get_running_loop()
-            server = await loop.create_unix_server(self.accept, address)
+            server = await asyncio.get_running_loop().create_unix_server(self.accept, address)
             self._announced.write_text(address)
-            keeping = {
-                asyncio.create_task(self._keep(number, address))
-                for number in range(1, self.processes + 1)
-            }
             try:
-                await self._wait(keeping)
+                yield address
             finally:
                 self._announced.unlink(missing_ok=True)
                 server.close()
-                await self.end_parts()
-                for task in keeping:
-                    task.cancel()
-                await asyncio.gather(*keeping, return_exceptions=True)
 
-    async def _wait(self, keeping: set[asyncio.Task[None]]) -> None:
-        """Wait until every worker has ended by itself, or the run is over."""
-        while not self.over.done() and (keeping or not self.processes):
-            ended, _ = await asyncio.wait(
-                {self.over, *keeping}, return_when=asyncio.FIRST_COMPLETED
-            )
-            for task in ended & keeping:
-                task.result()
-            keeping -= ended
-        if self.over.done():
-            self.over.result()
-
-    async def _keep(self, number: int, address: str) -> None:
-        """Keep a worker alive until it ends by itself."""
-        share = f"{number}/{self.processes}"
-        deaths = 0
-        while True:
-            before = self._lines[share]
-            # A session of its own: Ctrl-C is for this process, which then lets it stop.
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "arena.machines.shards", address, share),
-                stdin=asyncio.subprocess.DEVNULL,
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-                start_new_session=True,
-            )
-            try:
-                status = await process.wait()
-            finally:
-                if process.returncode is None:
-                    process.kill()
-            if status == 0:
-                return
-            deaths = deaths + 1 if self._lines[share] == before else 0
-            if deaths == MOST_DEATHS:
-                raise StudyError(
-                    f"a process that plays share {share} died {deaths} times before its first call"
-                    f" (exit status {status}): look at its words above; what was said so far is"
-                    " kept"
-                )
-
-    def on_lost(self, part: Part) -> None:
-        """Note how much a part has written; without workers, see whether all is played."""
-        self._lines[part.share] += part.lines
-        if self.processes or self.parts or self.over.done():
-            return
-        if self.is_through:
-            self.over.set_result(None)
+    async def work(self, address: str, number: int) -> str:
+        """Play a share in a process of its own."""
+        # A session of its own: Ctrl-C is for this process, which then lets it stop.
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "arena.machines.shards"),
+            *(address, f"{number}/{self.workers}"),
+            stdin=asyncio.subprocess.DEVNULL,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            start_new_session=True,
+        )
+        try:
+            status = await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
+        return f"exit status {status}; look at its words above" if status else ""
 
 
 async def run_on_processes(
@@ -125,11 +79,24 @@ async def run_on_processes(
         raise StudyError(
             f"processes load the study by its file: arena run FILE --on processes={place.processes}"
         )
+    record = ProcessRecord(place, arena.path, study.name)
+    return await play_with(record, arena, study, selection=selection, watch=watch)
+
+
+async def play_with(
+    record: WorkedRecord,
+    arena: Arena,
+    study: Study,
+    *,
+    selection: RunSelection,
+    watch: Watch | None,
+) -> Summary:
+    """Play a study as `Arena.play` does, with a record that others play with."""
     if arena.batches is not None:
         raise StudyError("batches are asked by one process: leave out --batch or --on")
     if selection.shard is not None:
-        raise StudyError("--on processes=N makes the shares itself: leave out --shard")
-    # The arena itself goes on playing here.
+        raise StudyError("the shares are made by --on: leave out --shard")
+    # The arena itself goes on playing in this process.
     own = copy.copy(arena)
-    own.player = ProcessRecord(place, arena.path, study.name)
+    own.player = record
     return await Arena.play(own, study, selection=selection, watch=watch)

@@ -132,6 +132,7 @@ async def play_part(
     who: str,
     study: Study | None = None,
     watch: Watch | None = None,
+    secret: str = "",
 ) -> PartStats:
     """Join a record as share `number` of `of`, and play it; without a `study`, the record's.
 
@@ -140,6 +141,8 @@ async def play_part(
     """
     client = RecordClient()
     watching = asyncio.create_task(notify_watcher(client.stats, watch)) if watch else None
+    if secret:
+        client.wire.say("secret", secret)
     await connect(client, address)
     client.wire.say("hello", (number, of, who))
     share: Share = pickle.loads(await client.welcome)
@@ -244,11 +247,15 @@ def run_with_record(
 
 
 async def connect(client: RecordClient, address: str) -> None:
-    """Connect to a record at the path of its socket; StoreError if nobody is there."""
+    """Connect to a record at the path of its socket or at HOST:PORT; StoreError without one."""
+    loop = asyncio.get_running_loop()
+    host, _, port = address.rpartition(":")
     try:
         async with asyncio.timeout(CONNECT_S):
-            loop = asyncio.get_running_loop()
-            await loop.create_unix_connection(lambda: client.wire, address)
+            if host:
+                await loop.create_connection(lambda: client.wire, host, int(port))
+            else:
+                await loop.create_unix_connection(lambda: client.wire, address)
     except OSError as error:
         raise StoreError(f"no record answers at {address}: {error.strerror or error}") from error
 

@@ -214,9 +214,12 @@ def play_store(folder: Path, draw: random.Random, kills: int, debates: int, foun
                 time.sleep(0.05)
                 if time.monotonic() < until or found.kills >= kills:
                     continue
-                until = time.monotonic() + draw.uniform(0.3, 5)
                 victims = fleet.victims()
-                what = "record" if draw.random() < 0.3 or not victims["part"] else "part"
+                if not victims["part"]:
+                    # They are being started: the record alone would be killed again and again.
+                    continue
+                until = time.monotonic() + draw.uniform(0.3, 6)
+                what = "record" if draw.random() < 0.3 else "part"
                 if kill(draw.choice(victims[what])):
                     killed_at.append(time.time())
                     found.kills += 1

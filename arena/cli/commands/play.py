@@ -166,6 +166,8 @@ def add_limits(group: Options) -> None:
     group.add_argument("--on", metavar="WHERE", help=place)
     engines = "with --on ray: how many engines hold the models (default: one a GPU)"
     group.add_argument("--engines", type=int, metavar="N", help=engines)
+    shards = "with --on ray: let N workers play shares of the study, for many calls a second"
+    group.add_argument("--shards", type=int, metavar="N", help=shards)
 
 
 def add_costs(group: Options) -> None:
@@ -258,13 +260,16 @@ def runner_of(options: argparse.Namespace) -> Runner:
     from arena.tournaments.stages import run_here
 
     if options.on is None:
-        if options.engines is not None:
-            raise StudyError("--engines counts those of Ray: add --on ray, or leave it out")
+        if options.engines is not None or options.shards is not None:
+            raise StudyError("--engines and --shards are of Ray: add --on ray, or leave them out")
         return run_here if options.shard is None else run_share
-    place = parse_place(options.on, options.engines)
+    place = parse_place(options.on, options.engines, options.shards)
+    source = StudySource(str(options.file), tuple(options.option), tuple(options.vary))
     if isinstance(place, OnProcesses):
-        source = StudySource(str(options.file), tuple(options.option), tuple(options.vary))
         place = replace(place, source=source)
+    else:
+        keys = options.keys and options.keys.resolve()
+        place = replace(place, source=source if place.shards else None, keys=keys)
     return lambda arena, study, selection: run_on(place, arena, study, selection=selection)
 
 
