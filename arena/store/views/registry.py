@@ -19,6 +19,7 @@ from arena.store.views.debates import DEBATE_VIEWS
 from arena.store.views.judges import JUDGES
 from arena.store.views.labels import LABEL_VIEWS
 from arena.store.views.outcomes import OUTCOME_VIEWS
+from arena.store.views.places import PLACE_VIEWS
 from arena.store.views.questions import QUESTION_VIEWS
 from arena.store.views.readings import READING_VIEWS
 from arena.store.views.record import RECORD
@@ -34,6 +35,7 @@ VIEWS: dict[str, View] = (
     | DEBATE_VIEWS
     | OUTCOME_VIEWS
     | QUESTION_VIEWS
+    | PLACE_VIEWS
     | SEAT_VIEWS
 )
 VIEW_QUESTIONS = {
@@ -58,6 +60,9 @@ VIEW_QUESTIONS = {
     "paths": "What did each path answer, and does the final answer agree?",
     "question_plays": "What came of each play of a question?",
     "who_saw_what": "Who was shown which words of whom?",
+    "reading_places": "In which place of whose prompt did each turn stand?",
+    "place_effects": "Is a reply that stands first, or last, in a prompt followed more often?",
+    "accuracy_by_stage": "Do agents at a table get better from round to round?",
     "seat_turns": "What did each seat of any protocol do in each of its turns?",
     "seat_ratings": "How sure was each seat of any protocol in each of its turns, and how long?",
     "seat_confidence": "How sure are seats of any protocol by phase, and how many words do they"

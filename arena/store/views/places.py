@@ -1,0 +1,124 @@
+"""Views of tables of agents: the place of what each read, whom it followed, and round by round."""
+
+from __future__ import annotations
+
+from arena.store.views.base import DONE, View
+
+# What the first two views say of a turn that was shown.
+SHOWN = {
+    "reader": "the seat that was asked",
+    "author": "the seat whose turn it was shown",
+    "place": "the place of the turn in the prompt, from 1",
+    "places": "how many turns the prompt shows, the reader's own among them",
+}
+PLACE_VIEWS: dict[str, View] = {
+    "reading_places": View(
+        "One row is a turn of the same play that a reader was shown in a prompt, with its place"
+        " among all that it was shown there",
+        f"""
+        with shown as (
+            select episode, seat, step, unnest(prompt) as part,
+                   generate_subscripts(prompt, 1) as number
+            from turns),
+        placed as (
+            select episode, seat, step, part.seat as author, part.step as author_step,
+                   row_number() over same as place, count(*) over (partition by episode, seat, step)
+                       as places
+            from shown where part.seat is not null and part.step is not null
+                and part.episode = shown.episode
+            window same as (partition by episode, seat, step order by number))
+        select e.study, e.arm, t.episode, t.phase, t.round, t.seat as reader, t.step, p.author,
+               p.author_step, a.round as author_round, p.place, p.places,
+               p.author = t.seat as own
+        from placed p join turns t using (episode, seat, step) {DONE}
+        join turns a on a.episode = p.episode and a.seat = p.author and a.step = p.author_step
+        """,
+        {
+            **SHOWN,
+            "author_round": "the round of the author's turn; the reader's own round: it spoke"
+            " before the reader in the same round",
+            "own": "whether it is the reader's own turn",
+        },
+    ),
+    "following": View(
+        "One row is a reply of another that a reader of a question was shown in a round, with"
+        " whether the reader changed to its answer; where all replies of others have one answer"
+        " there is no row",
+        """
+        with answered as (
+            select episode, seat, stage, canonical, correct from latest_answers where not final),
+        read as (
+            select p.*, now.canonical as answer, before.canonical as answer_before,
+                   theirs.canonical as author_answer, theirs.correct as author_correct
+            from reading_places p
+            join answered now on now.episode = p.episode and now.seat = p.reader
+                and now.stage = p.round
+            join answered before on before.episode = p.episode and before.seat = p.reader
+                and before.stage = p.round - 1
+            join answered theirs on theirs.episode = p.episode and theirs.seat = p.author
+                and theirs.stage = p.author_round
+            where not p.own and p.author_round >= p.round - 1)
+        select study, arm, episode, reader, step, round, author, place, places, answer,
+               answer_before, author_answer, author_correct,
+               answer is not distinct from author_answer
+                   and answer_before is distinct from author_answer and answer is not null
+                   as followed
+        from read
+        window same as (partition by episode, reader, step)
+        qualify min(author_answer) over same <> max(author_answer) over same
+        """,
+        {
+            **SHOWN,
+            "answer": "the reader's answer after reading, by value; NULL: unreadable",
+            "answer_before": "its answer in the round before",
+            "author_answer": "the answer of the reply that it was shown",
+            "author_correct": "whether that is right; NULL: cannot be told",
+            "followed": "whether the reader had another answer, and has this one now",
+        },
+    ),
+    "place_effects": View(
+        "Share of readers that changed to the answer of a reply, by the place of the reply in"
+        " their prompt; where authors always stand in the same place, that of the author too",
+        """
+        select study, arm, place, places, count(*) as shown,
+               count(*) filter (followed) as followed, avg(followed::int) as share,
+               avg(author_correct::int) as right_answers, count(distinct author) as authors
+        from following group by all order by study, arm, places, place
+        """,
+        {
+            "place": "the place of the reply in the prompt, from 1",
+            "places": "how many turns the prompt shows, the reader's own among them",
+            "shown": "replies of others that stood there, in prompts with more than one answer",
+            "share": "followed / shown",
+            "followed": "readers that changed to the answer of such a reply",
+            "right_answers": "share of these replies with a right answer",
+            "authors": "seats whose replies stood there; one alone: place and seat cannot be told"
+            " apart",
+        },
+    ),
+    "accuracy_by_stage": View(
+        "Share of right answers of the seats at each stage, and of the same seats at their first",
+        """
+        with first as (
+            select episode, seat, min_by(correct, stage) as correct, min(stage) as stage
+            from latest_answers where not final group by episode, seat)
+        select e.study, e.arm, a.stage, count(distinct a.episode) as plays, count(*) as answers,
+               count(*) filter (a.correct is null) as unreadable,
+               count(*) filter (a.correct) / count(*) as accuracy,
+               count(*) filter (f.correct) / count(*) as accuracy_at_first,
+               accuracy - accuracy_at_first as change
+        from latest_answers a semi join gradable using (episode)
+        join episodes e on e.episode = a.episode and e.status = 'done'
+        join first f on f.episode = a.episode and f.seat = a.seat
+        where not a.final group by e.study, e.arm, a.stage order by e.study, e.arm, a.stage
+        """,
+        {
+            "answers": "answers of seats at this stage, unreadable ones included",
+            "unreadable": "of these, those of which it cannot be told whether they are right",
+            "plays": "plays with an answer at this stage; talks that ended before have none",
+            "accuracy": "right answers / answers; unreadable ones count as not right",
+            "accuracy_at_first": "the same of the first answers of these seats",
+            "change": "accuracy minus accuracy_at_first: what talking has changed, on average",
+        },
+    ),
+}
