@@ -17,7 +17,7 @@ PACKAGES = ("arena", "agents", "protocols", "analysis")
 LAYERS = (
     "arena.types arena.sampling arena.price arena.reply arena.images arena.batches arena.private"
     " arena.errors arena.text arena.former_names arena.packages arena.plugins"
-    " arena.events arena.score arena.decoding arena.subject arena.quotes",
+    " arena.events arena.score arena.decoding arena.reflection arena.subject arena.quotes",
     "arena.store arena.grading",
     "arena.calls",
     "arena.studies",

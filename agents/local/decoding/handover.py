@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from agents.local.decoding.reflection import PARAGRAPH, classify, verifies
+from arena.reflection import PARAGRAPH, classify, verifies
 from agents.local.drafts import GenerationResult, Job, TokenRecord
 from agents.local.measures import reply_measures
 from arena.decoding import SpeculativeThinking

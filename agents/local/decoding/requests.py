@@ -86,7 +86,7 @@ async def hand_over(
     larger one.
     """
     from agents.local.decoding.handover import Handover
-    from agents.local.decoding.reflection import CHECK
+    from arena.reflection import CHECK
 
     engine, chat = smaller
     larger_engine, larger_chat = larger

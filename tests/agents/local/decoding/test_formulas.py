@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from agents.local.decoding.ck_plug import plug
-from agents.local.decoding.reflection import classify, verifies
+from arena.reflection import classify, verifies
 from agents.local.decoding.soft_thinking import Mixture, concepts, embed_mixtures, mixture
 from arena.decoding import CkPlug, SoftThinking
 

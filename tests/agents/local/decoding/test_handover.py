@@ -13,7 +13,7 @@ import torch
 from agents.local.cache import SlotRows
 from agents.local.choosing import TokenSampling
 from agents.local.decoding.handover import Handover
-from agents.local.decoding.reflection import CHECK, classify, verifies
+from arena.reflection import CHECK, classify, verifies
 from agents.local.drafts import GenerationResult, Job
 from agents.local.engine import Engine
 from agents.local.loading import LoadedModel, load
