@@ -118,7 +118,7 @@ def arm(
                 f"{name} has limits of its own and may generate {longest:,} tokens a question, not"
                 f" {tokens:,}; set its options"
             )
-    return Arm(name, protocol, [everywhere(protocol, solver)], options)
+    return Arm(preset or name, protocol, [everywhere(protocol, solver)], options)
 
 
 def everywhere(protocol: Protocol, agent: Agent) -> Lineup:

@@ -16,6 +16,14 @@ from typing import Annotated
 import numpy as np
 
 from analysis.read.answers import AnswerRecord, Plays
+from analysis.reports.changed_answers import (
+    ChangeRow,
+    FlipContrastRow,
+    FlipRow,
+    change_rows,
+    flip_contrast_rows,
+    flip_rows,
+)
 from analysis.reports.contrasts import ContrastRow, contrast_rows
 from analysis.reports.details import CalibrationMeasures, calibration_measures
 from analysis.reports.plain_json import INLINE, JsonField, interval_as
@@ -35,7 +43,6 @@ from analysis.statistics.accuracy import (
     path_scores,
     shares_over_plays,
 )
-from analysis.statistics.answer_changes import Change, change
 from analysis.statistics.bootstrap import Interval
 from analysis.statistics.calibration import average_precision, selective_accuracy
 from analysis.statistics.clustered import Array, Codes, Mask
@@ -89,20 +96,6 @@ class PathsRow:
     cons_at_n_of_readable: Interval
     without_a_vote: int
     any: Interval
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeRow:
-    """How often the second of two answers differs from the first in being right.
-
-    `all` counts unreadable answers as not right, `of_readable` leaves their pairs out.
-    """
-
-    what: str
-    pairs: int
-    unreadable: int
-    all: Annotated[Change, INLINE]
-    of_readable: Change
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +173,8 @@ class Budget:
 class AnswerFindings:
     """The findings about a study's answers; shares and confidences in [0, 1].
 
-    `contrasts` are those of LeaP with its controls; `budget` is None with a single arm; `pooled`
-    names arms that were played with several sets of options.
+    `contrasts` are those of methods with their controls; `budget` is None with a single arm;
+    `pooled` names arms that were played with several sets of options.
     """
 
     questions: int
@@ -190,6 +183,8 @@ class AnswerFindings:
     by_model: tuple[ModelsRow, ...]
     differences: tuple[DifferenceRow, ...]
     contrasts: tuple[ContrastRow, ...]
+    flips: tuple[FlipRow, ...]
+    flip_contrasts: tuple[FlipContrastRow, ...]
     budget: Budget | None
     pooled: tuple[str, ...]
 
@@ -210,6 +205,8 @@ def answer_findings(record: AnswerRecord) -> AnswerFindings:
         model_rows(record),
         difference_rows(plays, names, code),
         contrast_rows(record),
+        flip_rows(record),
+        flip_contrast_rows(record),
         budget(plays, names, code),
         record.pooled,
     )
@@ -351,52 +348,6 @@ def paths_row(record: AnswerRecord, chosen: Mask) -> PathsRow | None:
         voted.unreadable,
         best,
     )
-
-
-def change_rows(record: AnswerRecord, chosen: Mask) -> tuple[ChangeRow, ...]:
-    """Return how often answers changed.
-
-    From a seat's first answer to its last, and from paths to the final answer.
-    """
-    answers = record.all_answers
-    plays = record.plays
-    mine = chosen[answers.play]
-    # One code for each seat of each play.
-    seat = answers.play * (int(answers.seat.max(initial=0)) + 1) + answers.seat
-    # A seat that answered once has no change to show: its first answer is its last.
-    begun, ended = mine & answers.first & ~answers.last, mine & answers.last & ~answers.first
-    # Answers stand by play and seat: both masks select the same seats in the same order.
-    assert (seat[begun] == seat[ended]).all()
-    # A final answer that is the seat's own later one is a pair of the first kind already.
-    own = np.isin(seat, seat[answers.final & ~answers.first], invert=True)
-    paths = mine & answers.path & own
-    later = answers.correct[ended]
-    final = plays.correct[answers.play[paths]]
-    rows = (
-        change_row("first to last", answers.correct[begun], later, answers.play[begun], plays),
-        change_row("path to final", answers.correct[paths], final, answers.play[paths], plays),
-    )
-    return tuple(row for row in rows if row.pairs)
-
-
-def change_row(what: str, first: Array, second: Array, play: Codes, plays: Plays) -> ChangeRow:
-    """Return CL, CS and RSS of pairs of answers, with unreadable ones as not right and left out."""
-    readable = ~(np.isnan(first) | np.isnan(second))
-
-    def change_among(kept: Mask) -> Change:
-        # The pairs of a play weigh as one, however many paths it has.
-        size = np.bincount(play[kept], minlength=len(plays.question))
-        return change(
-            (first[kept] == 1).astype(np.float64),
-            (second[kept] == 1).astype(np.float64),
-            plays.question[play[kept]],
-            1 / size[play[kept]],
-        )
-
-    # Both ways, since an unreadable answer is neither evidence of a change nor of none.
-    everything = np.ones(first.size, dtype=bool)
-    unreadable = int((~readable).sum())
-    return ChangeRow(what, first.size, unreadable, change_among(everything), change_among(readable))
 
 
 def confidence_rows(record: AnswerRecord, chosen: Mask, arm: str) -> tuple[ConfidenceRow, ...]:

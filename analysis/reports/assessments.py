@@ -12,12 +12,17 @@ from typing import Annotated
 
 from analysis.read.assessed_replies import read_assessed
 from analysis.read.contexts import read_contexts
+from analysis.read.juries import read_juries
 from analysis.read.option_probabilities import read_option_answers, read_option_scores
+from analysis.read.oversight import PROTOCOLS as PROTOCOLS_OF_JUDGES
+from analysis.read.oversight import read_oversight
 from analysis.read.preferences import read_preferences
 from analysis.read.selection import ALL, Selection, open_selected
+from analysis.read.talks import PROTOCOLS_OF_TALKS, read_talks
 from analysis.read.thinking import read_thinking
 from analysis.reports.contexts import WeighingRow, weighing_row
 from analysis.reports.critiques import CritiqueRow, critique_row
+from analysis.reports.juries import JuryRow, jury_row
 from analysis.reports.listeners import ListenerFindings, listener_findings
 from analysis.reports.option_probabilities import (
     OptionsRow,
@@ -25,11 +30,16 @@ from analysis.reports.option_probabilities import (
     options_row,
     reasoning_rows,
 )
+from analysis.reports.oversight import OversightFindings, oversight_findings
 from analysis.reports.plain_json import OPTIONAL
 from analysis.reports.self_preference import SelfPreferenceRow, self_preference_rows
+from analysis.reports.talks import TalkFindings, talk_findings
 from analysis.reports.thinking import ThinkingRow, thinking_row
 
-VIEWS = ("episodes", "latest_turns", "latest_answers", "latest_scores", "calls")
+VIEWS = (
+    *("episodes", "latest_turns", "latest_answers", "latest_scores", "calls"),
+    *("following", "gradable"),
+)
 WEIGHING = {"situated_faithfulness", "weigh_peer"}
 PROTOCOLS = "select distinct protocol from episodes"
 
@@ -42,7 +52,9 @@ class Assessments:
     after reasoning; `critiques`: verdicts of critics on its replies; `listeners`: how sure
     others are of them; `thinking`: what they do not know, and confidence by length of reasoning;
     `self_preference`: how far they prefer their own answers; `weighing`: how well a rule decides
-    between what they know and what they are told.
+    between what they know and what they are told; `jury`: which arm's texts a blind jury prefers;
+    `oversight`: how judges decide who know less than those who argue; `talks`: what
+    talking changes at tables, and what a place does.
     """
 
     options: Annotated[tuple[OptionsRow, ...] | None, OPTIONAL] = None
@@ -52,6 +64,9 @@ class Assessments:
     thinking: Annotated[tuple[ThinkingRow, ...] | None, OPTIONAL] = None
     self_preference: Annotated[tuple[SelfPreferenceRow, ...] | None, OPTIONAL] = None
     weighing: Annotated[tuple[WeighingRow, ...] | None, OPTIONAL] = None
+    jury: Annotated[tuple[JuryRow, ...] | None, OPTIONAL] = None
+    oversight: Annotated[OversightFindings | None, OPTIONAL] = None
+    talks: Annotated[TalkFindings | None, OPTIONAL] = None
 
 
 def read_assessments(
@@ -70,7 +85,10 @@ def read_assessments(
         heard = read_assessed(con, "listener", study) if "listener" in played else {}
         thoughts = read_thinking(con, study) if "thinking_out_loud" in played else {}
         weighed = read_contexts(con, study) if WEIGHING & played else {}
+        texts = read_juries(con, study) if "blind_jury" in played else {}
         preferred = read_preferences(con, study) if "answer_preference" in played else {}
+        judged = read_oversight(con, study) if PROTOCOLS_OF_JUDGES & played else {}
+        talks = read_talks(con, study) if PROTOCOLS_OF_TALKS & played else {}
     return {
         name: Assessments(
             tuple(options_row(each) for each in options.get(name, ())) or None,
@@ -81,6 +99,20 @@ def read_assessments(
             tuple(row for each in preferred.get(name, ()) for row in self_preference_rows(each))
             or None,
             tuple(weighing_row(each) for each in weighed.get(name, ())) or None,
+            tuple(jury_row(each) for each in texts.get(name, ())) or None,
+            oversight=oversight_findings(judged.get(name, ())),
+            talks=talk_findings(talks.get(name)),
         )
-        for name in {*options, *scores, *critiques, *heard, *thoughts, *preferred, *weighed}
+        for name in {
+            *options,
+            *scores,
+            *critiques,
+            *heard,
+            *thoughts,
+            *preferred,
+            *weighed,
+            *texts,
+            *judged,
+            *talks,
+        }
     }

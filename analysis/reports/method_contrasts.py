@@ -64,9 +64,23 @@ METHODS: Mapping[str, Contrasts] = {
         },
     ),
     "iterative_deepening": Contrasts("trigger", None, {(None, ""): "the triggers"}),
+    "round_table": Contrasts(
+        "peers",
+        "replies",
+        {
+            ("replies", "nobody"): "peers",
+            ("answers", "nobody"): "their answers",
+            ("replies", "answers"): "their reasons",
+            ("replies", "misplaced"): "reasons to the point",
+            ("misplaced", "nobody"): "more words",
+        },
+        frozenset({"foil"}),
+    ),
     "situated_faithfulness": WEIGHING,
     "weigh_peer": WEIGHING,
 }
+# Of the replies of others at a table, from a second thought alone to everything that they say.
+OF_PEERS = ("peers", "their answers", "their reasons", "reasons to the point", "more words")
 NAMES = tuple(dict.fromkeys(name for each in METHODS.values() for name in each.names.values()))
 
 

@@ -36,6 +36,7 @@ def answer_blocks(answers: AnswerFindings, simulated: bool) -> Iterator[Block]:
     yield spent_block(answers)
     yield paths_block(answers.arms)
     yield changes_block(answers.arms)
+    yield from flip_blocks(answers)
     yield confidence_block(answers.arms)
 
 
@@ -126,6 +127,31 @@ def contrasts_blocks(contrasts: Sequence[ContrastRow]) -> Iterator[Block]:
     title = "What sets the arms apart: right paths (Pass@1)"
     yield table(title, headings, of_paths, contrast_notes(contrasts), text_columns=3)
     yield table("What sets the arms apart: final answers", headings, of_final, text_columns=3)
+
+
+def flip_blocks(answers: AnswerFindings) -> Iterator[Block]:
+    """Return how often seats changed their answers, and how much of it others bring about."""
+    rows = [
+        (
+            row.arm,
+            row.seats,
+            row.unreadable,
+            *map(mean_with_interval, (row.flipped, row.to_right, row.to_wrong)),
+        )
+        for row in answers.flips
+    ]
+    headings = "arm, seats, unreadable, flipped % (95% interval), to right, to wrong"
+    yield table("Another answer at the end than at the beginning", headings, rows)
+    contrasts = [
+        (
+            *(row.isolates, row.arm, row.against, row.difference.clusters),
+            mean_with_interval(row.difference),
+            p_value(row.p_holm),
+        )
+        for row in answers.flip_contrasts
+    ]
+    headings = "isolates, arm, against, questions, points (95% interval), Holm"
+    yield table("What makes seats change their answers", headings, contrasts, text_columns=3)
 
 
 def contrast_notes(contrasts: Sequence[ContrastRow]) -> list[str]:

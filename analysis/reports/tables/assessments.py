@@ -8,6 +8,7 @@ from analysis.reports.assessments import Assessments
 from analysis.reports.blocks import Block, table
 from analysis.reports.contexts import WeighingRow
 from analysis.reports.critiques import CritiqueRow
+from analysis.reports.juries import JuryRow
 from analysis.reports.listeners import ConvincingRow, ListenerFindings, ListenerRow, SlopeRow
 from analysis.reports.option_probabilities import OptionsRow, ReasoningRow
 from analysis.reports.self_preference import SelfPreferenceRow
@@ -21,6 +22,8 @@ from analysis.reports.tables.formatting import (
     percent,
     points,
 )
+from analysis.reports.tables.oversight import oversight_blocks
+from analysis.reports.tables.talks import talk_blocks
 from analysis.reports.thinking import ThinkingRow
 from analysis.statistics.bootstrap import Interval
 from arena.text import pluralize
@@ -43,6 +46,27 @@ def assessment_blocks(found: Assessments) -> Iterator[Block]:
         yield self_preference_block(found.self_preference)
     if found.weighing:
         yield weighing_block(found.weighing)
+    if found.jury:
+        yield jury_block(found.jury)
+    if found.oversight:
+        yield from oversight_blocks(found.oversight)
+    if found.talks:
+        yield from talk_blocks(found.talks)
+
+
+def jury_block(rows: Sequence[JuryRow]) -> Block:
+    """Return which arm's texts are preferred, of each two."""
+    cells = []
+    notes = []
+    for row in rows:
+        preferred = f"{percent(row.preferred.mean)} ({interval(row.preferred, 0)})"
+        names = (row.arm, row.against, row.tasks, row.judges)
+        cells.append((*names, preferred, percent(row.first), percent(row.split)))
+        if row.without:
+            notes.append(f"{row.arm} against {row.against}: {row.without} readings are missing.")
+    title = "Which text a jury that knows of no method prefers, percent of votes"
+    headings = "arm, against, tasks, judges, prefers the arm (95%), the first read, split by order"
+    return table(title, headings, cells, notes, text_columns=2)
 
 
 def weighing_block(rows: Sequence[WeighingRow]) -> Block:
