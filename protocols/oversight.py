@@ -52,6 +52,7 @@ from protocols.oversight_judges import (
     letters_in,
     orders_of,
     right_place,
+    seats_of_judge,
 )
 from protocols.oversight_speeches import Floor, Side, deliver, heard_by
 from protocols.oversight_words import Claim
@@ -196,7 +197,7 @@ async def argue(
     beliefs: bool,
 ) -> list[Turn]:
     """Let all sides speak in each round, and return what was delivered and asked, in order."""
-    floor.episode.hide_passage_from(floor.judge)
+    floor.episode.hide_passage_from(*seats_of_judge(floor.judge))
     turns: list[Turn] = []
     if beliefs:
         await ask_belief(floor)

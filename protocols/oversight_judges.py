@@ -2,8 +2,8 @@
 
 The judges of the formats in oversight.py: one that knows the question alone (naive), one that reads
 the text as well (expert), and those that read a debate or a consultancy, in it or afterwards.  Each
-decides in both orders of the letters, since judges favour a letter; each decision is an answer of
-its own (stages 0 and 1), and the final one goes by the mean of both probabilities.
+decides in both orders of the letters, since judges favour a letter; each decision is an answer of a
+seat of its own, and the final one goes by the mean of both probabilities.
 
 Probabilities are those that the judge states, or its share of the probability of both letters, as
 in Khan et al. (arXiv 2402.06782), who read them off the likeliest five tokens.  A letter that is
@@ -12,6 +12,7 @@ not among these counts as -100; a judge without any of them is missing, and nobo
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -55,7 +56,7 @@ async def judge_alone(
 ) -> list[Answer]:
     """Let a judge decide without hearing anybody: naive, or expert where the text is shown."""
     if text == "hidden":
-        episode.hide_passage_from(judge)
+        episode.hide_passage_from(*seats_of_judge(judge))
         seen: Prompt = words.DECIDE_ALONE
     else:
         seen = [words.TEXT, passage(question), words.END_OF_TEXT, words.DECIDE_ALONE]
@@ -79,7 +80,7 @@ async def judged_argument(
     orders: Orders = "both",
 ) -> list[Answer]:
     """Let a judge who was not there read a stored debate or consultancy, and decide."""
-    episode.hide_passage_from(judge)
+    episode.hide_passage_from(*seats_of_judge(judge))
     claims = draw_order(episode, claims_in(argument))
     sides = {side: claim_of(argument, letter) for side, letter in argument.claims}
     heard = Heard(argument.form, argument.question, sides, quotes, argument.argument[:8])
@@ -144,20 +145,23 @@ async def decide(
     `may_deny`: it may decide for neither.  The final answer has the higher mean probability; where
     both are equal, it is the one that was named first.
     """
-    answers: list[Answer] = []
-    chances: list[float] = []
     first = claims[0].letter
-    for stage, (order, prompt) in enumerate(prompts.items()):
+
+    async def decide_in(order: Order, prompt: Prompt) -> tuple[Answer, float | None]:
+        """Return the decision in one order, and how probable it makes the first claim."""
+        # Of a seat of its own, since neither decision knows of the other.
+        seat = Seat(f"{judge.name} {order}", judge.agent)
         letters = letters_in(claims, order) | ({NEITHER: NEITHER} if may_deny else {})
-        turn = await ask_to_decide(episode, judge, prompt, letters, verdict, stage)
-        is_denied = turn.answer == NEITHER
-        confidence = None if turn.answer is None or is_denied else reveal(turn.confidence)
+        turn = await ask_to_decide(episode, seat, prompt, letters, verdict)
+        confidence = None if turn.answer is None else reveal(turn.confidence)
         source = turn.confidence_source
-        answers.append(
-            graded(judge, subject, turn.answer, claims, stage, confidence, source, final=False)
-        )
-        if turn.answer is not None:
-            chances.append(chance_of(first, turn.answer, confidence))
+        answer = graded(seat, subject, turn.answer, claims, confidence, source, final=False)
+        chance = None if turn.answer is None else chance_of(first, turn.answer, confidence)
+        return answer, chance
+
+    made = await asyncio.gather(*(decide_in(*each) for each in prompts.items()))
+    answers = [answer for answer, _ in made]
+    chances = [chance for _, chance in made if chance is not None]
     return [*answers, final_decision(judge, subject, claims, answers, chances)]
 
 
@@ -174,14 +178,14 @@ def final_decision(
     """
     named = [answer.answer for answer in answers if answer.answer is not None]
     if not named:
-        return Answer(judge.name, None, stage=len(answers))
+        return Answer(judge.name, None)
     mean = sum(chances) / len(chances)
     first, second = (claim.letter for claim in claims)
     decision = first if mean > 0.5 else second if mean < 0.5 else named[0]
     sources = [each.confidence_source for each in answers if each.confidence is not None]
     sure = max(mean, 1 - mean) if sources else None
     source = sources[0] if sources else None
-    return graded(judge, subject, decision, claims, len(answers), sure, source, final=True)
+    return graded(judge, subject, decision, claims, sure, source, final=True)
 
 
 def graded(
@@ -189,7 +193,6 @@ def graded(
     subject: Subject,
     answer: str | None,
     claims: Sequence[Claim],
-    stage: int,
     confidence: float | None,
     source: str | None,
     *,
@@ -201,7 +204,7 @@ def graded(
         right = subject.gold not in [claim.letter for claim in claims]
         confidence = None
     source = None if confidence is None else source
-    return Answer(judge.name, answer, right, confidence, final, stage, source)
+    return Answer(judge.name, answer, right, confidence, final, confidence_source=source)
 
 
 def chance_of(first: str, answer: str, confidence: float | None) -> float:
@@ -218,8 +221,8 @@ async def ask_to_decide(
     prompt: Prompt,
     letters: Letters,
     verdict: Verdict,
-    stage: int,
     phase: str = VERDICT,
+    round: int = 0,
 ) -> Turn:
     """Ask for one decision, in words or as a letter whose probability is read."""
     shown = " or ".join(letters)
@@ -230,14 +233,14 @@ async def ask_to_decide(
             judge,
             [prompt, deny, form],
             phase=phase,
-            round=stage,
+            round=round,
             read=partial(judgement, letters=letters),
         )
     return await episode.ask(
         judge,
         [prompt, deny, words.LETTER_FORM.format(letters=shown)],
         phase=phase,
-        round=stage,
+        round=round,
         read=partial(letter_alone, letters=letters),
         sampling=scoring(judge.agent, tuple(letters)),
     )
@@ -265,6 +268,11 @@ def head(question: Subject, letters: Letters, about: str) -> str:
         f"{letter}) {texts[answer]}" for letter, answer in letters.items() if answer != NEITHER
     )
     return words.JUDGE.format(cannot=about, question=question.text, answers=answers)
+
+
+def seats_of_judge(judge: Seat) -> list[Seat]:
+    """Return the seats of a judge: the one that asks, and those that decide."""
+    return [judge, *(Seat(f"{judge.name} {order}", judge.agent) for order in orders_of("both"))]
 
 
 def orders_of(orders: Orders) -> tuple[Order, ...]:

@@ -131,7 +131,7 @@ async def candidates(
         letters = letters_in(floor.claims, "as drawn")
         prompt = [floor.heard.transcript(letters, [*heard, speech]), words.LIKED]
         return await ask_to_decide(
-            floor.episode, seat, prompt, letters, floor.verdict, round, PREFERENCE
+            floor.episode, seat, prompt, letters, floor.verdict, PREFERENCE, round
         )
 
     return [*speeches, *await asyncio.gather(*map(prefer, speeches))]

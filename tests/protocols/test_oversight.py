@@ -111,7 +111,7 @@ def is_first(request: Request) -> bool:
 def test_no_private_word_or_rating_of_a_side_reaches_anybody_else() -> None:
     def reply(request: Request) -> str:
         seat = request.place.seat
-        if seat == "judge":
+        if seat.startswith("judge"):
             return "<reasons>r</reasons><answer>A</answer><rating>77</rating>"
         return (
             f"<thoughts>the secret plan of {seat} is to say nothing that can be checked</thoughts>"
@@ -128,7 +128,7 @@ def test_no_private_word_or_rating_of_a_side_reaches_anybody_else() -> None:
 
 def test_nobody_who_argues_is_told_the_letters_and_both_orders_are_judged() -> None:
     found = play_once(judged_debate, TWO, QUESTION, {})
-    arguing = [each for each in found.requests if each.place.seat != "judge"]
+    arguing = [each for each in found.requests if not each.place.seat.startswith("judge")]
     assert not [each for each in arguing if "\nA) " in words_of(each)]
     first, second = (words_of(e) for e in found.requests if e.place.phase == "verdict")
     a, b = QUESTION.choices
@@ -183,7 +183,7 @@ def test_what_cannot_be_read_is_missing_and_never_made_up(silent: str, seats: fl
 
 def test_both_wrong_is_told_by_neither() -> None:
     def reply(request: Request) -> str:
-        if request.place.seat == "judge":
+        if request.place.seat.startswith("judge"):
             assert "A or B or neither" in words_of(request)
             return "<reasons>r</reasons><answer>neither</answer>"
         return "<thoughts>t</thoughts><speech>s</speech><rating>60</rating>"
