@@ -30,7 +30,7 @@ from transformers.cache_utils import Cache, CacheLayerMixin, DynamicCache
 from agents.local.decoding.soft_thinking import Mixture, embed_mixtures
 from agents.local.drawing import draw_lanes
 from agents.local.lane_inputs import Lane, Piece
-from agents.local.rows import NO_RULES, Result, Rows, Rule
+from agents.local.rows import NO_RULES, Result, Rows, Rules
 
 # The position of a padded column.
 PADDING = -1
@@ -70,7 +70,7 @@ class ForwardRows(Rows):
         return left if fits or not lengths else 0
 
     def step(
-        self, lanes: Sequence[Lane], likeliest: int = 0, rules: Mapping[int, Rule] = NO_RULES
+        self, lanes: Sequence[Lane], likeliest: int = 0, rules: Rules = NO_RULES
     ) -> Result:
         """Run lanes of neighbouring rows, those of one row side by side."""
         pieces = []
@@ -81,7 +81,7 @@ class ForwardRows(Rows):
         return self.read(pieces, likeliest, rules)
 
     def read(
-        self, pieces: Sequence[Piece], likeliest: int = 0, rules: Mapping[int, Rule] = NO_RULES
+        self, pieces: Sequence[Piece], likeliest: int = 0, rules: Rules = NO_RULES
     ) -> Result:
         """Read pieces of neighbouring rows."""
         width = max(len(piece.ids) for piece in pieces)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from agents.local.choosing import TokenSampling
-from agents.local.decoding.states import PlugState, State, Way
+from agents.local.decoding.states import State, Way
 from agents.local.logit_rules import Processor, changed_logits, processors
 from agents.local.measures import reply_measures
 from agents.local.speculation import Guesses
@@ -207,21 +207,13 @@ class Draft:
             self.state.append(drawn.token, drawn.certainty)
 
     def ruled_logits(self, logits: torch.Tensor) -> torch.Tensor:
-        """Return the logits [1, vocabulary] from which the next token is drawn, under its rules."""
-        job, state = self.job, self.state
-        if self.lead is not None and isinstance(self.lead.state, PlugState):
-            # The first row's rule comes after this one.
-            self.lead.state.without = logits.clone()
-            return logits
-        if state is not None:
-            logits = state.before(logits.float())
-        if job.rules:
-            if self.processors is None:
-                full = len(job.ids) + job.max_tokens
-                prompt = len(job.ids) - job.begun
-                self.processors = processors(job.rules, prompt, full, job.end_ids)
-            logits = changed_logits(self.processors, self.ids, logits)
-        return logits if state is None else state.after(logits)
+        """Return logits [1, vocabulary] as the rules of the job change them."""
+        job = self.job
+        if self.processors is None:
+            full = len(job.ids) + job.max_tokens
+            prompt = len(job.ids) - job.begun
+            self.processors = processors(job.rules, prompt, full, job.end_ids)
+        return changed_logits(self.processors, self.ids, logits)
 
     @property
     def first_needed(self) -> int:

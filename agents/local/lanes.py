@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -36,7 +36,7 @@ from agents.local.lane_inputs import (
     lane_inputs,
 )
 from agents.local.pages import PageTable
-from agents.local.rows import NO_RULES, RULE_ERRORS, Result, Rows, Rule
+from agents.local.rows import NO_RULES, Result, Rows, Rules
 
 PAGE = 256
 # With free seeds, the most tokens of a prompt that go along as lanes: longer ones are read in
@@ -150,9 +150,7 @@ class LaneRows(Rows):
 
     # Steps.
 
-    def step(
-        self, lanes: Sequence[Lane], likeliest: int = 0, rules: Mapping[int, Rule] = NO_RULES
-    ) -> Result:
+    def step(self, lanes: Sequence[Lane], likeliest: int = 0, rules: Rules = NO_RULES) -> Result:
         """Start a step; with `likeliest`, also return so many likeliest tokens of each lane.
 
         Lanes that are in `rules` draw their tokens under them.
@@ -173,9 +171,7 @@ class LaneRows(Rows):
         faults = self._draw_again(rules, logits, self._inputs, out)
         return self._result(out, logits, likeliest, faults)
 
-    def read(
-        self, pieces: Sequence[Piece], likeliest: int = 0, rules: Mapping[int, Rule] = NO_RULES
-    ) -> Result:
+    def read(self, pieces: Sequence[Piece], likeliest: int = 0, rules: Rules = NO_RULES) -> Result:
         """Read pieces of prompts; the result has an entry for each of their lanes."""
         lanes = [lane for piece in pieces for lane in piece.lanes]
         block = torch.zeros(FIELDS, max(1, len(lanes)), dtype=torch.int32, device=self._device)
@@ -270,29 +266,28 @@ class LaneRows(Rows):
 
     def _draw_again(
         self,
-        rules: Mapping[int, Rule],
+        rules: Rules,
         logits: torch.Tensor,
         inputs: torch.Tensor,
         out: torch.Tensor,
     ) -> dict[int, Exception]:
-        """Draw the tokens of lanes under their rules; return the errors of these by lane.
-
-        What a graph cannot do: rules look at all tokens of a reply.
-        """
-        faults: dict[int, Exception] = {}
-        for lane, rule in rules.items():
-            one = slice(lane, lane + 1)
-            block = inputs[:, one].clone()
-            try:
-                ruled = rule(logits[one])
-            except RULE_ERRORS as error:
-                faults[lane] = error
-                continue
-            token, _ = self._run.draw(ruled, lane_inputs(block))
-            # As a forced token it is measured by the logits before that.
-            block[FORCED] = token
-            self._draw(logits[one], lane_inputs(block), out[one])
-        return faults
+        """Draw the tokens of lanes under their rules; return the errors of these by lane."""
+        if not rules.lanes:
+            return {}
+        where = torch.tensor(rules.lanes, device=self._device)
+        own = logits[where]
+        found = rules.apply(own)
+        block = inputs[:, where].contiguous()
+        token = torch.tensor(found.given, dtype=torch.int32, device=self._device)
+        if found.logits is not None:
+            drawn, _ = self._run.draw(found.logits, lane_inputs(block))
+            token = torch.where(token >= 0, token, drawn)
+        # As a forced token it is measured by the logits before that.
+        block[FORCED] = token
+        again = torch.empty(len(where), out.shape[1], dtype=torch.int32, device=self._device)
+        self._draw(own, lane_inputs(block), again)
+        out[where] = again
+        return {rules.lanes[number]: error for number, error in found.faults.items()}
 
     def _result(
         self,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from agents.local.drafts import Draft
 from agents.local.lane_inputs import Lane
-from agents.local.rows import Rows, Rule
+from agents.local.rows import NO_RULES, Rows, Rules
+from agents.local.ruling import rule_lanes
 from agents.local.seating import Row, Seating
 
 
@@ -106,17 +108,16 @@ def is_wanted(row: Row, lane: Lane) -> bool:
     return lane.forced >= 0 or draws(row, lane.place)
 
 
-def rules_of(drafts: Sequence[Draft | None], lanes: Sequence[Lane]) -> dict[int, Rule]:
-    """Return the rules of the lanes that draw a token for a draft that has some, by lane.
-
-    Those of second passes come first, since the rules of their first ones need their logits.
-    """
+def rules_of(drafts: Sequence[Draft | None], lanes: Sequence[Lane]) -> Rules:
+    """Return the rules of the lanes that draw a token for a draft that has some."""
     ruled = [
-        (draft.lead is None, number, draft.ruled_logits)
+        (number, draft)
         for number, (draft, lane) in enumerate(zip(drafts, lanes, strict=True))
         if draft is not None and draft.is_ruled and lane.forced < 0
     ]
-    return {number: rule for _, number, rule in sorted(ruled, key=lambda each: each[:2])}
+    if not ruled:
+        return NO_RULES
+    return Rules([number for number, _ in ruled], partial(rule_lanes, [each for _, each in ruled]))
 
 
 def most_alternatives(drafts: Sequence[Draft | None]) -> int:

@@ -7,9 +7,9 @@ block on any device are in cache.py, rows in pages for a GPU in lanes.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,11 +17,29 @@ from numpy.typing import NDArray
 
 from agents.local.lane_inputs import Lane, Piece
 
-# Takes the logits [1, vocabulary] of a lane; returns those from which its token is drawn.
-Rule = Callable[[torch.Tensor], torch.Tensor]
-NO_RULES: Mapping[int, Rule] = MappingProxyType({})
-# What a rule raises for a reply that cannot go on under it.
-RULE_ERRORS = (ValueError, TypeError, IndexError)
+NOT_GIVEN = -1
+
+
+class Ruled(NamedTuple):
+    """How the tokens of lanes are drawn.
+
+    They come from `logits` [lanes, vocabulary], None for the model's own, but for lanes that have a
+    token `given` (NOT_GIVEN: none).  `faults` are errors of lanes, by their number.
+    """
+
+    logits: torch.Tensor | None
+    given: list[int]
+    faults: dict[int, Exception]
+
+
+class Rules(NamedTuple):
+    """Lanes whose tokens the host decides about: `apply` takes their logits [n, vocabulary]."""
+
+    lanes: list[int]
+    apply: Callable[[torch.Tensor], Ruled]
+
+
+NO_RULES = Rules([], lambda _: Ruled(None, [], {}))
 
 
 @dataclass(slots=True)
@@ -70,18 +88,14 @@ class Rows:
         # The logits [lanes, vocabulary] of the last step.
         self.logits = torch.empty(0)
 
-    def step(
-        self, lanes: Sequence[Lane], likeliest: int = 0, rules: Mapping[int, Rule] = NO_RULES
-    ) -> Result:
+    def step(self, lanes: Sequence[Lane], likeliest: int = 0, rules: Rules = NO_RULES) -> Result:
         """Start a step; with `likeliest`, also return so many likeliest tokens of each lane.
 
         Lanes that are in `rules` draw their tokens under them.
         """
         raise NotImplementedError
 
-    def read(
-        self, pieces: Sequence[Piece], likeliest: int = 0, rules: Mapping[int, Rule] = NO_RULES
-    ) -> Result:
+    def read(self, pieces: Sequence[Piece], likeliest: int = 0, rules: Rules = NO_RULES) -> Result:
         """Read pieces of prompts; the result has an entry for each of their lanes."""
         raise NotImplementedError
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from arena.reflection import PARAGRAPH, classify, verifies
 from agents.local.drafts import GenerationResult, Job, TokenRecord
 from agents.local.measures import reply_measures
 from arena.decoding import SpeculativeThinking
+from arena.reflection import PARAGRAPH, classify, verifies
 
 Generate = Callable[[Job], Awaitable[GenerationResult]]
 

@@ -52,13 +52,6 @@ def concepts(logits: torch.Tensor, way: SoftThinking) -> Concepts:
     return Concepts(token[:, : weight.shape[1]], weight / weight.sum(-1, keepdim=True), entropy)
 
 
-def mixture(found: Concepts, row: int) -> Mixture:
-    """Return the concept token of a row, without the tokens that a filter forbids."""
-    weights = found.weights[row].tolist()
-    count = sum(weight > 0 for weight in weights)
-    return Mixture(found.tokens[row, :count].tolist(), weights[:count])
-
-
 def embed_mixtures(embedding: nn.Module, mixtures: list[Mixture]) -> torch.Tensor:
     """Return the embeddings [mixtures, size] of concept tokens, in the format of the model's own.
 

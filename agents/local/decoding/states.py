@@ -1,8 +1,8 @@
 """What a way of decoding keeps of one reply, and how it decides the next token.
 
-The engine asks a state before each token is drawn (`before` and `after` the model's own rules), and
-tells it which token the reply has got.  A token may be asked for twice, when a step is tried again:
-nothing counts before `append`.
+The engine asks a state before each token is drawn (ruling.py), and tells it which token the reply
+has got.  A token may be asked for twice, when a step is tried again: nothing counts before
+`append`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-import torch
-
-from agents.local.decoding.ck_plug import plug
-from agents.local.decoding.soft_thinking import Mixture, concepts, mixture
+from agents.local.decoding.soft_thinking import Mixture
 from arena.decoding import CertaintyStop, CkPlug, SoftThinking
 
 InEngine = SoftThinking | CkPlug | CertaintyStop
@@ -36,20 +33,12 @@ class Way:
 
 
 class State:
-    """The state of a reply; the model's own logits and tokens, unless a way changes them."""
+    """The state of a reply; the model's own tokens, unless a way changes them."""
 
     # The concept token that runs through the model in the place of the last token, if one does.
     mixture: Mixture | None = None
     # Whether the reply is to be cut off.
     is_cut = False
-
-    def before(self, logits: torch.Tensor) -> torch.Tensor:
-        """Return logits [1, vocabulary], float32, before penalties and other rules change them."""
-        return logits
-
-    def after(self, logits: torch.Tensor) -> torch.Tensor:
-        """Return the logits from which the next token is drawn, of ruled ones [1, vocabulary]."""
-        return logits
 
     def append(self, token: int, certainty: float) -> None:
         """Note the next token, and its self-certainty (nats)."""
@@ -83,30 +72,36 @@ class SoftState(Thought):
 
     def __init__(self, way: SoftThinking, end: tuple[int, ...]) -> None:
         super().__init__(end)
-        self._way = way
+        self.way = way
         self._cold = 0
         self._mixed = 0
         # Of the token that is being drawn: its concept token, and its entropy.
         self._next: Mixture | None = None
         self._entropy = 0.0
 
-    def after(self, logits: torch.Tensor) -> torch.Tensor:
-        """Return the logits of the likeliest token alone while it thinks, or of the end's next."""
+    @property
+    def needs_concepts(self) -> bool:
+        """Whether the concept token of the next token is to be computed."""
+        return self.is_thinking or self.way.cold_answer
+
+    def next_token(self, tokens: list[int], weights: list[float], entropy: float) -> int:
+        """Return the next token of the thought, for its concept token and entropy (nats).
+
+        That is the likeliest one, or one of the end; -1 in an answer, which the model writes.
+        """
         self._next = None
-        if not self.is_thinking and not self._way.cold_answer:
-            return logits
-        found = concepts(logits, self._way)
-        self._entropy = float(found.entropy[0])
+        self._entropy = entropy
         if not self.is_thinking:
-            return logits
+            return -1
         if self.written or self._is_cold():
-            return only(logits, self.end[self.written])
-        self._next = mixture(found, 0)
-        return only(logits, self._next.tokens[0])
+            return self.end[self.written]
+        count = sum(weight > 0 for weight in weights)
+        self._next = Mixture(tokens[:count], weights[:count])
+        return tokens[0]
 
     def _is_cold(self) -> bool:
         """Whether the token that is being drawn completes a run of sure ones."""
-        way = self._way
+        way = self.way
         return self._entropy < way.cold_entropy and self._cold + 1 >= way.cold_tokens
 
     def append(self, token: int, certainty: float) -> None:
@@ -119,8 +114,8 @@ class SoftState(Thought):
             # An answer is counted anew.
             self._cold = 0
         else:
-            self.is_cut = not thought and self._way.cold_answer and self._is_cold()
-            self._cold = self._cold + 1 if self._entropy < self._way.cold_entropy else 0
+            self.is_cut = not thought and self.way.cold_answer and self._is_cold()
+            self._cold = self._cold + 1 if self._entropy < self.way.cold_entropy else 0
         is_mixed = self.is_thinking and self._next is not None and len(self._next.tokens) > 1
         self.mixture = self._next if is_mixed else None
         self._mixed += is_mixed
@@ -143,11 +138,10 @@ class CertaintyState(Thought):
         self._way = way
         self._window: deque[float] = deque(maxlen=way.window)
 
-    def after(self, logits: torch.Tensor) -> torch.Tensor:
-        """Return the logits, or of the end's next token alone once the model is sure."""
-        if not self.is_thinking or not (self.written or self._is_sure()):
-            return logits
-        return only(logits, self.end[self.written])
+    def next_token(self) -> int:
+        """Return the next token of the end once the model is sure, else -1."""
+        ends = self.is_thinking and (self.written or self._is_sure())
+        return self.end[self.written] if ends else -1
 
     def _is_sure(self) -> bool:
         way = self._way
@@ -170,20 +164,15 @@ class PlugState(State):
     """A reply whose context is weighed against what the model knows (ck_plug.py)."""
 
     def __init__(self, way: CkPlug) -> None:
-        self._way = way
-        # The logits [1, vocabulary] of the pass without the context.
-        self.without: torch.Tensor | None = None
+        self.way = way
         self._tokens = 0
         self._adjusted = 0
         self._gains = 0.0
         self._next = (0.0, False)
 
-    def before(self, logits: torch.Tensor) -> torch.Tensor:
-        """Return the weighed logits."""
-        assert self.without is not None
-        found = plug(logits, self.without, [self._way])
-        self._next = float(found.gain[0]), bool(found.adjusted[0])
-        return found.logits
+    def weigh(self, gain: float, adjusted: bool) -> None:
+        """Note the confidence gain (nats) of the next token, and whether it is adjusted."""
+        self._next = gain, adjusted
 
     def append(self, token: int, certainty: float) -> None:
         """Note the next token, and whether it was adjusted."""
@@ -200,10 +189,3 @@ class PlugState(State):
             "adjusted_tokens": float(self._adjusted),
             "confidence_gain_mean": self._gains / self._tokens,
         }
-
-
-def only(logits: torch.Tensor, token: int) -> torch.Tensor:
-    """Return logits [1, vocabulary] under which one token is certain."""
-    found = torch.full_like(logits, -torch.inf)
-    found[0, token] = 0.0
-    return found

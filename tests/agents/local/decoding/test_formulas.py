@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from agents.local.decoding.ck_plug import plug
+from agents.local.decoding.soft_thinking import Mixture, concepts, embed_mixtures
+from agents.local.decoding.states import CertaintyState, SoftState
+from arena.decoding import CertaintyStop, CkPlug, SoftThinking
 from arena.reflection import classify, verifies
-from agents.local.decoding.soft_thinking import Mixture, concepts, embed_mixtures, mixture
-from arena.decoding import CkPlug, SoftThinking
 
 FIVE = torch.tensor([[0.5, 0.3, 0.15, 0.04, 0.01]]).log()
 # The distributions with and without the context.
@@ -39,7 +40,8 @@ def test_a_mixture_of_embeddings_is_their_weighted_mean() -> None:
     embedding = torch.nn.Embedding(5, 2)
     with torch.no_grad():
         embedding.weight[:3] = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-    three = mixture(concepts(FIVE, SoftThinking()), 0)
+    found = concepts(FIVE, SoftThinking())
+    three = Mixture(found.tokens[0, :3].tolist(), found.weights[0, :3].tolist())
     assert three.tokens == [0, 1, 2]
     mixed = embed_mixtures(embedding, [three, Mixture([1], [1.0])])
     assert close(mixed[0], [0.72662, 0.35950])
@@ -113,3 +115,42 @@ def test_rows_of_other_settings_do_not_change_a_row() -> None:
 def test_paragraphs_are_told_apart_by_their_words(text: str, kind: int) -> None:
     assert classify(text) == kind
     assert verifies(text) == any(word in text.lower() for word in ("verify", "check"))
+
+
+def test_a_cold_stop_needs_so_many_sure_tokens_in_a_row() -> None:
+    state = SoftState(SoftThinking(cold_entropy=0.5, cold_tokens=3), (8, 9))
+    given = []
+    for entropy in (0.1, 0.1, 0.9, 0.1, 0.1, 0.1, 0.1):
+        given.append(state.next_token([4, 5], [0.9, 0.1], entropy))
+        state.append(given[-1], 0.0)
+    # One that is not sure begins the count anew; the end is written whole.
+    assert given == [4, 4, 4, 4, 4, 8, 9]
+    assert not state.is_thinking
+    assert state.next_token([4], [1.0], 0.0) == -1
+    assert state.measures() == {"thought_tokens": 7.0, "concept_tokens": 5.0, "cold_stop": 1.0}
+
+
+def test_a_thought_that_ends_by_itself_is_no_cold_stop() -> None:
+    state = SoftState(SoftThinking(cold_entropy=0.5, cold_tokens=3), (8, 9))
+    for likeliest in (4, 8, 9):
+        token = state.next_token([likeliest, 5], [0.9, 0.1], 2.0)
+        state.append(token, 0.0)
+        # The end itself runs through the model as it is, so that the answer begins after it.
+        assert (state.mixture is None) == (likeliest == 9)
+    assert state.measures() == {"thought_tokens": 3.0, "concept_tokens": 2.0, "cold_stop": 0.0}
+
+
+def test_a_thought_ends_once_the_mean_of_the_window_is_sure() -> None:
+    state = CertaintyState(CertaintyStop(2.0, window=2, least=3), (8,))
+    given = []
+    for certainty in (9.0, 9.0, 1.0, 1.0, 3.0, 0.0):
+        given.append(state.next_token())
+        state.append(5 if given[-1] < 0 else given[-1], certainty)
+    # After three tokens, which are too few before, the last two have 5, 1 and 2 for a mean.
+    assert given == [-1, -1, -1, 8, -1, -1]
+    later = CertaintyState(CertaintyStop(2.0, window=2, least=4), (8,))
+    given = []
+    for certainty in (9.0, 9.0, 1.0, 1.0, 3.0, 0.0):
+        given.append(later.next_token())
+        later.append(5 if given[-1] < 0 else given[-1], certainty)
+    assert given == [-1, -1, -1, -1, -1, 8]

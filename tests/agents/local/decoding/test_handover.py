@@ -13,12 +13,12 @@ import torch
 from agents.local.cache import SlotRows
 from agents.local.choosing import TokenSampling
 from agents.local.decoding.handover import Handover
-from arena.reflection import CHECK, classify, verifies
 from agents.local.drafts import GenerationResult, Job
 from agents.local.engine import Engine
 from agents.local.loading import LoadedModel, load
 from agents.local.settings import Settings
 from arena.decoding import SpeculativeThinking
+from arena.reflection import CHECK, classify, verifies
 from tests.agents.local.decoding import reference
 from tests.tiny_models import tiny
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from agents.local import ruling
 from agents.local.cache import SlotRows, SoloRows
 from agents.local.choosing import TokenSampling
-from agents.local.decoding import states
 from agents.local.decoding.ck_plug import Plugged
 from agents.local.decoding.states import Way
 from agents.local.drafts import GenerationResult, Job
@@ -176,14 +176,14 @@ def test_the_weighed_logits_are_those_of_the_formulas(
     loaded: LoadedModel, told: list[reference.Told | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[torch.Tensor] = []
-    plug = states.plug
+    plug = ruling.plug
 
     def watched(*arguments: object) -> Plugged:
         found = plug(*arguments)  # type: ignore[arg-type]
         seen.append(found.logits[0])
         return found
 
-    monkeypatch.setattr(states, "plug", watched)
+    monkeypatch.setattr(ruling, "plug", watched)
     for job, wanted in zip(some_jobs(), told, strict=True):
         if job.beside and wanted is not None:
             seen.clear()
