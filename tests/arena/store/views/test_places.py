@@ -1,0 +1,72 @@
+"""Views of tables: places in prompts, who was followed, and accuracy by stage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from arena.play.run import Arena
+from arena.types import Request
+from protocols.society_of_minds import society_of_minds
+from tests.question_agents import box, play
+
+# Agent 0 follows agent 1, agent 1 stays, agent 2 takes an answer that nobody gave.
+SAID = {"agent0": [5, 4], "agent1": [4, 4], "agent2": [6, 7]}
+
+
+def script(request: Request) -> str:
+    return box(SAID[request.place.seat][request.place.round])
+
+
+@pytest.fixture
+def arena(tmp_path: Path) -> Arena:
+    return play(tmp_path / "a.duckdb", society_of_minds, script)
+
+
+def test_every_turn_in_a_prompt_has_its_place(arena: Arena) -> None:
+    rows = arena.sql(
+        "select reader, author, place, places, own, author_round from reading_places"
+        " where reader = 'agent1' order by place"
+    ).rows
+    assert list(rows) == [
+        ("agent1", "agent0", 1, 3, False, 0),
+        ("agent1", "agent1", 2, 3, True, 0),
+        ("agent1", "agent2", 3, 3, False, 0),
+    ]
+
+
+def test_whoever_changes_to_the_answer_of_a_reply_has_followed_it(arena: Arena) -> None:
+    rows = arena.sql(
+        "select reader, author, place, answer_before, answer, author_answer, author_correct,"
+        " followed from following order by reader, place"
+    ).rows
+    assert list(rows) == [
+        ("agent0", "agent1", 2, "5", "4", "4", True, True),
+        ("agent0", "agent2", 3, "5", "4", "6", False, False),
+        ("agent1", "agent0", 1, "4", "4", "5", False, False),
+        ("agent1", "agent2", 3, "4", "4", "6", False, False),
+        ("agent2", "agent0", 1, "6", "7", "5", False, False),
+        ("agent2", "agent1", 2, "6", "7", "4", True, False),
+    ]
+    effects = "select place, shown, followed, share, authors from place_effects order by place"
+    assert list(arena.sql(effects).rows) == [(1, 2, 0, 0, 1), (2, 2, 1, 0.5, 1), (3, 2, 0, 0, 1)]
+
+
+def test_nobody_is_followed_where_all_others_say_the_same(tmp_path: Path) -> None:
+    def agreed(request: Request) -> str:
+        return box(4 if request.place.seat != "agent0" or request.place.round else 5)
+
+    arena = play(tmp_path / "a.duckdb", society_of_minds, agreed)
+    readers = {row[0] for row in arena.sql("select reader from following").rows}
+    assert readers == {"agent1", "agent2"}
+
+
+def test_stages_are_compared_with_the_first_answers_of_the_same_seats(arena: Arena) -> None:
+    rows = arena.sql(
+        "select stage, plays, answers, accuracy, accuracy_at_first, change from accuracy_by_stage"
+    ).rows
+    assert list(rows) == [
+        (0, 1, 3, pytest.approx(1 / 3), pytest.approx(1 / 3), 0),
+        (1, 1, 3, pytest.approx(2 / 3), pytest.approx(1 / 3), pytest.approx(1 / 3)),
+    ]
