@@ -96,27 +96,8 @@ async def answer_preference(
     turns = tuple(pair.turns)
     if any(not (turn.public or "").strip() for turn in turns):
         return [Score(turn, NAME, None, status=NO_WORDS) for turn in turns]
+    as_stored, swapped, missing = await both_orders(episode, pair.question, turns, judge, criterion)
     by_choices = "choices" in judge.agent.model.capabilities
-    # Drawn before the first call, since the readings may end in any order.
-    prompts = [
-        preference_prompt(episode, pair.question, shown, criterion)
-        for shown in (turns, turns[::-1])
-    ]
-    said = await asyncio.gather(
-        *(
-            episode.ask(
-                Seat(name, judge.agent),
-                prompt,
-                phase="preference",
-                read=read_option if by_choices else better,
-                sampling=Sampling(choices=OPTIONS) if by_choices else None,
-            )
-            for name, prompt in zip(SEATS, prompts, strict=True)
-        )
-    )
-    read = first_option_share if by_choices else said_share
-    as_stored, swapped = (read(turn) for turn in said)
-    missing = ", ".join(why_missing(turn) for turn in said if read(turn) is None)
     scores = []
     for number, samples in enumerate(pair.samples):
         # Of the second answer all is the other way round: it is read first where they are swapped.
@@ -137,6 +118,36 @@ async def answer_preference(
         status = SCORED if value is not None else missing
         scores.append(Score(turns[number], NAME, value, "score", status, 2, details))
     return scores
+
+
+async def both_orders(
+    episode: Episode, question: Subject, turns: Sequence[Turn], judge: Seat, criterion: str
+) -> tuple[float | None, float | None, str]:
+    """Return how far the judge prefers the reply that it reads first, as given and swapped.
+
+    Both in [0, 1], None where it cannot be read; the third says why.
+    """
+    by_choices = "choices" in judge.agent.model.capabilities
+    # Drawn before the first call, since the readings may end in any order.
+    prompts = [
+        preference_prompt(episode, question, shown, criterion) for shown in (turns, turns[::-1])
+    ]
+    said = await asyncio.gather(
+        *(
+            episode.ask(
+                Seat(name, judge.agent),
+                prompt,
+                phase="preference",
+                read=read_option if by_choices else better,
+                sampling=Sampling(choices=OPTIONS) if by_choices else None,
+            )
+            for name, prompt in zip(SEATS, prompts, strict=True)
+        )
+    )
+    read = first_option_share if by_choices else said_share
+    as_stored, swapped = (read(turn) for turn in said)
+    missing = ", ".join(why_missing(turn) for turn in said if read(turn) is None)
+    return as_stored, swapped, missing
 
 
 def preference_prompt(

@@ -130,6 +130,7 @@ SOLVER = "solver"
 PAIRS = "pairs"
 WRITER = "writer"
 REASONER = "reasoner"
+AUTHOR = "author"
 ADVOCATE = "advocate"
 EVIDENCE_JUDGE = "evidence_judge"
 PANELIST = "panelist"
@@ -288,7 +289,8 @@ def parse_profile(profile: str, profiles: Mapping[str, P], bounds: Bounds) -> tu
     """
     name, *settings = profile.split(":")
     if name not in profiles:
-        others = (JUDGE, SOLVER, PAIRS, WRITER, REASONER, ADVOCATE, EVIDENCE_JUDGE, PANELIST)
+        askers = (SOLVER, PAIRS, WRITER, REASONER, AUTHOR)
+        others = (JUDGE, *askers, ADVOCATE, EVIDENCE_JUDGE, PANELIST)
         names = list(dict.fromkeys((*profiles, *others)))
         near = difflib.get_close_matches(name, names, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""

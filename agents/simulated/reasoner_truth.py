@@ -59,6 +59,29 @@ def expected_after_triggers(profile: str, questions: Sequence[Subject], times: i
     return right
 
 
+def expected_after_feedback(
+    profile: str, questions: Sequence[Subject], rounds: int, critic: str | None = None
+) -> float:
+    """Return the exact accuracy of replies that are written anew where a critic calls them wrong.
+
+    The critic is the solver itself by default; a verdict is true with its `critic`.
+    """
+    solver = reasoner_profile(profile)
+    true = reasoner_profile(critic or profile).critic
+    total = []
+    for question in parse_questions(questions):
+        # Chances of (right, still under revision), and of a reply that was found right.
+        right, wrong = (share := chances(solver, question)[question.right]), 1 - share
+        kept = 0.0
+        for _ in range(rounds):
+            kept += right * true
+            again, mended = right * (1 - true), wrong * true
+            right = again * solver.stays + mended * solver.corrects
+            wrong = again * (1 - solver.stays) + mended * (1 - solver.corrects)
+        total.append(kept + right)
+    return math.fsum(total) / len(total)
+
+
 def expected_after_demonstrations(
     profile: str, questions: Sequence[Subject], shown: int, teaches: float | None = None
 ) -> float:

@@ -67,6 +67,19 @@ PLAN = f"""
     join turns t using (episode, seat, step)
     order by d.arm, d.subject, s.agent, s.model, c.side, d.repeat, c.episode
 """
+# The last turn of the seat that the final answer names: the text with which a play ends, where the
+# protocol says whose it is (protocols/open_answer.py).
+FINALS = """
+    with done as (select * from episodes where study = $1 and status = 'done')
+    select d.arm, d.subject, s.agent, s.model, '' as side, d.repeat, t.episode, t.seat, t.step,
+           md5(t.text || coalesce(t.reask_text, '')) as words, null::varchar as canonical,
+           null::double as confidence
+    from done d join latest_answers g on g.episode = d.episode and g.final
+    join latest_turns t on t.episode = d.episode and t.seat = g.answer
+    join seats s on s.episode = t.episode and s.seat = t.seat
+    qualify row_number() over (partition by t.episode order by t.step desc) = 1
+    order by d.arm, d.subject, s.agent, s.model, d.repeat, t.episode
+"""
 SUBJECTS = """
     from subjects where subject in (select subject from plays where study = $1)
 """
@@ -238,13 +251,22 @@ def load_turns(con: Connection, keys: Sequence[Row]) -> dict[Key, Row]:
     return {key_of(row): row for row in read_result(con, TURNS, [keys]).dicts()}
 
 
-def stored_samples(path: Path, study: str) -> tuple[StoredSamples, ...]:
+def stored_finals(path: Path, study: str) -> tuple[StoredSamples, ...]:
+    """Return the texts with which the finished episodes of a study end, as `stored_samples` does.
+
+    These are the last turns of the seats that final answers name.
+    """
+    return stored_samples(path, study, FINALS)
+
+
+def stored_samples(path: Path, study: str, plan: str = PLAN) -> tuple[StoredSamples, ...]:
     """Return the stored replies of the finished episodes of a study, by arm, question and agent.
 
-    Raises StudyError if there are none, with the studies that have some episodes.
+    `plan` is the query that says which turns they are.  Raises StudyError if there are none, with
+    the studies that have some episodes.
     """
-    with open_live(path, find_views(f"{PLAN} from studies")) as con:
-        rows = read_result(con, PLAN, [study]).dicts()
+    with open_live(path, find_views(f"{plan} from studies")) as con:
+        rows = read_result(con, plan, [study]).dicts()
         subjects = {row["subject"]: row for row in read_result(con, SUBJECTS, [study]).dicts()}
         images = load_images(
             con, [each for row in subjects.values() for each in row["images"] or ()]
