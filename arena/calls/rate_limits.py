@@ -221,6 +221,19 @@ class RateLimiter:
         """
         self._minute_s = MINUTE_S + late_s
 
+    def has_windows(self, model: str) -> bool:
+        """Return whether a limit of requests or tokens a minute holds for a model."""
+        return any(limiter.tokens or limiter.window for limiter in self.limiters(model))
+
+    def note_earlier(self, model: str, age_s: float, tokens: float) -> None:
+        """Note a call that went out before this run, so many seconds ago; the oldest come first."""
+        at = time.monotonic() - age_s
+        for limiter in self.limiters(model):
+            if limiter.window:
+                limiter.window.note(at)
+            if limiter.tokens:
+                limiter.tokens.note(at, tokens)
+
     def limits_tokens(self, model: str) -> bool:
         """Return whether a limit of tokens holds for a model."""
         return any(limiter.tokens for limiter in self.limiters(model))

@@ -34,6 +34,10 @@ class RequestWindow:
         # The window keeps a call that is exactly as old as its period, hence a bit more.
         return max(0.0, times[0] + self.period_s - time.monotonic()) + 1e-4
 
+    def note(self, at: float) -> None:
+        """Note a call that went out at a time of the past, later than those noted before it."""
+        self._throttler._task_logs.append(at)
+
     async def acquire(self) -> None:
         """Wait for room and note a call."""
         await self._throttler.acquire()
@@ -69,7 +73,11 @@ class TokenWindow:
 
     def take(self, tokens: float) -> list[float]:
         """Note that a call begins, and return its entry."""
-        entry = [time.monotonic(), tokens]
+        return self.note(time.monotonic(), tokens)
+
+    def note(self, at: float, tokens: float) -> list[float]:
+        """Note a call of so many tokens, later than those noted before it; return its entry."""
+        entry = [at, tokens]
         self._entries.append(entry)
         self._sum += tokens
         return entry

@@ -78,6 +78,7 @@ class Record:
         self.ended: set[str] = set()
         self._replays: list[str] = []
         self._is_fresh = True
+        self._is_ending = False
         self._loading = asyncio.Lock()
         self._gone = asyncio.Event()
 
@@ -184,7 +185,7 @@ class Record:
                 part.syncing = self._start(self._sync(part))
         self._count(part, words)
         self._take_back(part, words)
-        for number, kind, *question in words.get("ask", ()):
+        for number, kind, *question in () if self._is_ending else words.get("ask", ()):
             part.asking[number] = self._start(self._give(part, number, kind, question))
         if "hello" in words:
             part.greeting = self._start(self._greet(part, *words["hello"]))
@@ -344,6 +345,9 @@ class Record:
 
     async def end_parts(self) -> None:
         """Let all parts stop, and wait for them, though not for long."""
+        self._is_ending = True
+        for asking in [task for part in self.parts for task in part.asking.values()]:
+            asking.cancel()
         self._tell_all("cancel", True)
         with suppress(TimeoutError):
             async with asyncio.timeout(ENDING_S):

@@ -25,6 +25,7 @@ from arena.calls.rate_limits import Limits, RateLimiter, limits_in_environment, 
 from arena.calls.retry import Retry
 from arena.calls.run_stats import RunStats
 from arena.calls.spending import load_spending
+from arena.calls.stored_minute import count_last_minute
 from arena.calls.stored_prompts import learn_from_store
 from arena.errors import StoreError, StudyError
 from arena.events import Hook, HookFunction
@@ -299,6 +300,7 @@ class Arena:
         limits = merge_limits(study.limits, limits_in_environment(), self.limits)
         stats.rate_limiter = RateLimiter(self.concurrency, limits, self._prompt_tokens)
         learn_from_store(stats.rate_limiter, self.path, models)
+        count_last_minute(stats.rate_limiter, self.path, models)
         cache = {}
         if self.cache:
             cache = replay.load_cached_replies(self.path, study.name, known_models(todo))

@@ -20,6 +20,7 @@ from arena.calls.rate_limits import (
     parse_limits,
 )
 from arena.calls.retry import Retry
+from arena.calls.stored_minute import count_last_minute
 from arena.errors import RateLimitedError, StudyError
 from arena.types import Message, Place, Reply, Request, Sampling
 from tests.fake_agents import MOTION, agent, rating, study
@@ -294,3 +295,26 @@ async def test_a_429_counts_for_those_who_wait_before_the_gate_of_their_provider
     assert most <= 10
     assert [gate.calls_in_flight for gate in pace.limiters("m/a")] == [0, 0]
     assert len(pace.limiters("m/a")) == 2
+
+
+async def test_calls_of_the_last_minute_count_in_the_next_run(tmp_path: Path) -> None:
+    """A run that is begun again at once has not forgotten what it has sent."""
+    path = tmp_path / "a.duckdb"
+
+    def counted(request: Request) -> Reply:
+        return Reply("words|70", tokens_in=50, tokens_out=50)
+
+    talks = study(agent(reply=counted), subjects=1)
+    await Arena(path).play(talks)
+    pace = RateLimiter(8, {"scripted": Limit(rpm=6, tpm=650)})
+    count_last_minute(pace, path, {"scripted/echo"})
+    (limiter,) = pace.limiters("scripted/echo")
+    assert limiter.window is not None
+    # One in ten seconds, and the last has just gone out.
+    assert 5 < limiter.window.wait_s() <= 10.1
+    assert limiter.tokens is not None
+    assert limiter.tokens.wait_s(50) == 0
+    assert 50 < limiter.tokens.wait_s(51) <= 60.1
+    unlimited = RateLimiter(8, {})
+    count_last_minute(unlimited, path, {"scripted/echo"})
+    assert unlimited.limiters("scripted/echo") == ()
