@@ -70,6 +70,7 @@ PROVIDERS = frozenset(
 # Simulated models that are no debaters, by the first word of their reference.
 SIMULATED = {
     "advocate": ("agents.simulated.advocate", "simulated_advocate"),
+    "author": ("agents.simulated.author", "simulated_author"),
     "evidence_judge": ("agents.simulated.evidence_judge", "simulated_evidence_judge"),
     "judge": ("agents.simulated.judge", "simulated_judge"),
     "pairs": ("agents.simulated.pairs", "simulated_pairs"),
