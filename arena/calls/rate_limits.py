@@ -197,8 +197,10 @@ class RateLimiter:
         in_flight: int,
         limits: Limits | None = None,
         prompt_tokens: PromptTokens | None = None,
+        late_s: float = 0.0,
     ) -> None:
-        self._minute_s = MINUTE_S
+        # A call may go out so much later than it was let in: no minute holds more all the same.
+        self._minute_s = MINUTE_S + late_s
         # What was learned of prompts in earlier runs of the process, where it is given.
         self.prompt_tokens = prompt_tokens or PromptTokens()
         self.slots = asyncio.Semaphore(in_flight)
@@ -213,13 +215,6 @@ class RateLimiter:
     def counts_tokens(self) -> bool:
         """Return whether any limit is one of tokens."""
         return any(limit.tpm for limit in self._limits.values())
-
-    def allow_late(self, late_s: float) -> None:
-        """Keep the limits for calls that go out up to so many seconds after they were let in.
-
-        It is said before the first call.
-        """
-        self._minute_s = MINUTE_S + late_s
 
     def has_windows(self, model: str) -> bool:
         """Return whether a limit of requests or tokens a minute holds for a model."""

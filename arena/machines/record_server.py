@@ -32,8 +32,6 @@ from arena.store.replay import Attempts, StudyState, load_attempts, load_study_s
 from arena.studies.study import Play
 from arena.types import Model, Reply
 
-# A call goes out at most so long after the record has let it in.
-LATE_S = 0.5
 # How long parts may take to end when the run is stopped.
 ENDING_S = 1.2
 STATUS = b'{"t":"statuses"'
@@ -69,6 +67,9 @@ class Record:
     `source` is sent to parts, which may not know the study; those who come over a network know a
     `secret`.  `over` ends the run with an error, or when nothing is left to play.
     """
+
+    # From here to a part, and to the server.
+    late_s = 0.5
 
     def __init__(self, source: StudySource | None = None, secret: str = "") -> None:
         self.source = source
@@ -106,7 +107,6 @@ class Record:
             )
         self.run, self.todo, self.state, self.at_once = run, todo, state, at_once
         self.models = {agent.model.name: agent.model for agent in agents_of(todo)}
-        run.rate_limiter.allow_late(LATE_S)
         run.stats.parts = self
         try:
             await self.serve()

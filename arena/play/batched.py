@@ -64,6 +64,8 @@ async def play_in_batches(
 class PlayHere:
     """Plays the episodes of a run in this process."""
 
+    late_s = 0.0
+
     async def open(self, todo: Sequence[Play]) -> None:
         """Open the models of these episodes."""
         await open_models(todo)

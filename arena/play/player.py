@@ -12,7 +12,12 @@ from arena.studies.study import Play
 
 
 class Player(Protocol):
-    """What plays the episodes of a run, whose store, journal and limits stay in this process."""
+    """What plays the episodes of a run, whose store, journal and limits stay in this process.
+
+    A call goes out at most `late_s` seconds after the limits have let it in.
+    """
+
+    late_s: float
 
     async def open(self, todo: Sequence[Play]) -> None:
         """Prepare for calls; StudyError if that cannot be, before anything is written."""
