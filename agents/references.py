@@ -30,7 +30,8 @@ FORMS = {
     ),
     "vllm": (
         "vllm/<model>@<base url>, such as vllm/qwen3-8b@http://127.0.0.1:8000/v1 (a vLLM or SGLang"
-        " server, which can continue a prefilled reply)"
+        " server, which can continue a prefilled reply), or vllm/<folder or hub id>@ray, which is"
+        " served by a run with --on ray"
     ),
     "local": (
         "local/<folder or hub id>, such as local/Qwen/Qwen3-0.6B (weights on this machine;"
@@ -70,12 +71,12 @@ PROVIDERS = frozenset(
 # Simulated models that are no debaters, by the first word of their reference.
 SIMULATED = {
     "advocate": ("agents.simulated.advocate", "simulated_advocate"),
-    "author": ("agents.simulated.author", "simulated_author"),
     "evidence_judge": ("agents.simulated.evidence_judge", "simulated_evidence_judge"),
     "judge": ("agents.simulated.judge", "simulated_judge"),
     "pairs": ("agents.simulated.pairs", "simulated_pairs"),
     "panelist": ("agents.simulated.panelist", "simulated_panelist"),
     "reasoner": ("agents.simulated.reasoner", "simulated_reasoner"),
+    "author": ("agents.simulated.author", "simulated_author"),
     "solver": ("agents.simulated.solver", "simulated_solver"),
     "writer": ("agents.simulated.writer", "simulated_writer"),
 }
@@ -155,7 +156,8 @@ def model(reference: str) -> Model:
     plugin = find_plugin(MODELS, kind, ours=is_ours(kind))
     if plugin is not None:
         return model_of_plugin(plugin, rest)
-    if "?" in rest and kind in {*FORMS, *PROVIDERS} - WITH_QUERY:
+    served = kind == "vllm" and "@ray" in rest
+    if "?" in rest and kind in {*FORMS, *PROVIDERS} - WITH_QUERY and not served:
         raise unknown_setting_error(reference)
     # Each provider is imported only when a reference names it: SDKs and torch take seconds.
     if kind == "openai":
@@ -175,9 +177,10 @@ def model(reference: str) -> Model:
 
         return http_model(rest)
     if kind == "vllm":
+        from agents.providers.served import served_model
         from agents.providers.vllm import vllm_model
 
-        return vllm_model(rest)
+        return served_model(rest) or vllm_model(rest)
     if kind == "local":
         from agents.local.model import local_model
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
-import sys
 import threading
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,13 +22,12 @@ from arena.machines.dealing import deal
 from arena.machines.places import OnRay
 from arena.machines.ray_cluster import Cluster, connect
 from arena.machines.ray_engine import Engine, Home, OpenedModel
+from arena.machines.waiting import say_while
 from arena.text import join_words, pluralize
 from arena.types import Reply, Request
 
 # Calls that an engine takes at once; those above wait in Ray's queue.
 MOST_AT_ONCE = 1000
-QUIET_S = 2.0
-SAY_EVERY_S = 30.0
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 10.0
 # An engine tells its settings at once, unless it has just died.
@@ -299,6 +296,16 @@ class Engines:
             raise UnreachableError(f"{engine.name} does not tell its settings") from error
         return settings
 
+    def release(self) -> None:
+        """End the engines, unless a study is being played with them."""
+        if self._job is None or any(each.opened for each in self._placed.values()):
+            return
+        import ray
+
+        for engine in self._all if ray.is_initialized() else ():
+            ray.kill(engine.actor)
+        self._job = None
+
     def absences(self, key: str) -> tuple[Absence, ...]:
         """Return the latest absence of each of several engines of a model, if there was one."""
         placed = self._placed.get(key)
@@ -337,19 +344,3 @@ def check_code(engine: EngineActor) -> None:
             f"{engine.name} runs other code of peer-arena than this process (its files have"
             f" changed, or its version is another): install the same version on all nodes"
         )
-
-
-async def say_while(work: asyncio.Future[list[OpenedModel]], words: str) -> list[OpenedModel]:
-    """Wait for work, and say what it is on standard error, after two seconds and now and then."""
-    began = time.monotonic()
-    wait_s = QUIET_S
-    try:
-        while True:
-            done, _ = await asyncio.wait([work], timeout=wait_s)
-            if done:
-                return work.result()
-            print(f"{words}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-            wait_s = SAY_EVERY_S
-    except asyncio.CancelledError:
-        work.cancel()
-        raise

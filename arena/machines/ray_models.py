@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,11 +17,13 @@ from types import ModuleType
 
 import orjson
 
+from agents.providers.served import ServedModel
 from arena.calls.absences import Absence
 from arena.errors import StudyError, UnreachableError
 from arena.machines.places import OnRay
 from arena.machines.ray_cluster import CODE, check_installed
 from arena.machines.ray_engines import Engines, PickledModel
+from arena.machines.ray_servers import Servers, share_of
 from arena.play.identity import check_digest
 from arena.play.progress import Watch
 from arena.play.run import Arena, RunSelection
@@ -33,6 +35,7 @@ from arena.types import Agent, BaseModel, Model, Reply, Request, Sampling
 
 # Engines outlive a study: the next one of this process finds its weights in their memory.
 ENGINES: dict[OnRay, Engines] = {}
+SERVERS: dict[tuple[object, ...], Servers] = {}
 
 
 class EngineModel(BaseModel):
@@ -160,13 +163,20 @@ async def play_on_ray(
 def place_models(study: Study, engines: Engines, check: Callable[[Model], None]) -> Study:
     """Return the study with its models on engines where they can be; the study itself if none."""
     lineups = [lineup for arm in study.arms for lineup in arm.lineups]
+    seated = {id(agent.model): agent.model for lineup in lineups for agent in agents_in(lineup)}
     models = {
-        id(agent.model): agent.model
-        for lineup in lineups
-        for agent in agents_in(lineup)
-        if isinstance(agent.model, BaseModel) and agent.model.on_engines
+        one: model
+        for one, model in seated.items()
+        if isinstance(model, BaseModel) and model.on_engines
     }
-    if not models:
+    served = {one: model for one, model in seated.items() if isinstance(model, ServedModel)}
+    if models and served:
+        names = f"{next(iter(models.values()))!r} and {next(iter(served.values()))!r}"
+        raise StudyError(
+            f"study {study.name!r} has models in engines and models behind servers ({names}): take"
+            " one kind, or serve the second at an address of its own"
+        )
+    if not models and not served:
         return study
     pickled = {one: pickle_model(model) for one, model in models.items()}
     keys = {one: hashlib.sha256(each.pickled).hexdigest() for one, each in pickled.items()}
@@ -174,20 +184,43 @@ def place_models(study: Study, engines: Engines, check: Callable[[Model], None])
     placed = {
         one: EngineModel(model, keys[one], wanted, engines, check) for one, model in models.items()
     }
+    share = share_of([*served.values()])
+    hosts = {one: servers_of(engines.place, model, share) for one, model in served.items()}
+    release_others(engines, [*hosts.values()])
+    hosted = {one: model.on(hosts[one]) for one, model in served.items()}
+    moves: dict[int, Model] = {**placed, **hosted}
     # An agent that holds several seats stays one object.
     agents: dict[int, Agent] = {}
 
     def moved(agent: Agent) -> Agent:
         """Return an agent whose model is on engines, if it can be."""
-        if id(agent.model) not in placed:
+        if id(agent.model) not in moves:
             return agent
-        return agents.setdefault(id(agent), replace(agent, model=placed[id(agent.model)]))
+        return agents.setdefault(id(agent), replace(agent, model=moves[id(agent.model)]))
 
     arms = [
         replace(arm, lineups=[map_agents(lineup, moved) for lineup in arm.lineups])
         for arm in study.arms
     ]
     return replace(study, arms=arms)
+
+
+def servers_of(place: OnRay, model: ServedModel, share: int) -> Servers:
+    """Return the servers of a model at a place, those of an earlier study if there are some."""
+    key = (place, model.name, model.weights, model.gpus, model.arguments)
+    return SERVERS.setdefault(key, Servers(place, model, share))
+
+
+def release_others(engines: Engines, wanted: Sequence[Servers]) -> None:
+    """Give back the GPUs of servers that a study does not want, and of engines if it has servers.
+
+    Those of another study that is being played stay.
+    """
+    for servers in SERVERS.values():
+        if servers.place == engines.place and servers not in wanted:
+            servers.release()
+    if wanted:
+        engines.release()
 
 
 def pickle_model(model: BaseModel) -> PickledModel:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,21 +15,26 @@ import pytest
 
 from agents import agent
 from agents.toy.problems import sums
-from arena import Arena, Arm, RunSelection, Sampling, Study
+from arena import Agent, Arena, Arm, RunSelection, Sampling, Study, Subject, Summary
 from arena.calls.run_stats import RunStats
 from arena.errors import StudyError
 from arena.machines import ray_cluster
 from arena.machines.ray_engine import Home
 from arena.machines.ray_engines import EngineActor, check_code
-from arena.machines.ray_models import ENGINES
+from arena.machines.ray_models import ENGINES, SERVERS
+from arena.machines.ray_server import COMMAND
+from arena.types import BaseModel, Reply, Request
 from protocols.leap import leap
 from protocols.self_consistency import self_consistency
+from tests.arena.machines.ended_processes import pids_in, wait_until_gone
 
 # Sizes that suit the toy, as in experiments/leap.py.
 LEAP = {
     **{"paths": 4, "top_k": 2, "turns": 4, "part": [0]},
     **{"think_tokens": 24, "summary_tokens": 16, "answer_tokens": 8},
 }
+# The processes of servers, which end with Ray.
+SERVED: list[int] = []
 TEXTS = "select episode, seat, step, text, token_ids from turns order by all"
 
 
@@ -60,20 +66,24 @@ def ray() -> Iterator[None]:
     """Ray as a run starts it, shut down when the tests of this file are over."""
     import ray
 
-    os.environ["OMP_NUM_THREADS"] = "1"
-    yield
-    ENGINES.clear()
-    ray.shutdown()
+    # What is set later does not reach the processes of Ray.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        patch.setenv(COMMAND, f"{sys.executable} {Path(__file__).with_name('small_server.py')}")
+        yield
+        ENGINES.clear()
+        SERVERS.clear()
+        ray.shutdown()
+        wait_until_gone(SERVED)
 
 
-def kill_an_engine(killed: list[int]) -> Iterator[None]:
-    """Kill the first engine of the first place, once."""
+def kill_an_engine(killed: list[int]) -> None:
+    """Kill the first engine of the first place."""
     (engines,) = ENGINES.values()
     first = engines._all[0]
     assert first.home is not None
     killed.append(first.home.pid)
     os.kill(first.home.pid, signal.SIGKILL)
-    yield
 
 
 @pytest.mark.slow
@@ -92,7 +102,7 @@ def test_two_engines_say_what_one_process_says_also_where_one_is_killed(tmp_path
     def kill_once(stats: RunStats) -> None:
         """Kill an engine in the middle."""
         if stats.replies > 60 and not killed:
-            next(kill_an_engine(killed))
+            kill_an_engine(killed)
 
     done = there.run(study_of_sums(20), on="ray", engines=2, watch=kill_once)
     assert (done.done, done.failed, len(killed)) == (40, 0, 1)
@@ -109,3 +119,64 @@ def test_two_engines_say_what_one_process_says_also_where_one_is_killed(tmp_path
     assert there.sql(settings).rows == here.sql(settings).rows
     again = there.run(study_of_sums(20), watch=lambda stats: None)
     assert again.replies == 0
+
+
+class CountingModel(BaseModel):
+    """A model of a study's own file, which engines may hold."""
+
+    name = "own/counting"
+    on_engines = True
+    simulated = True
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def __call__(self, request: Request) -> Reply:
+        """Answer with the process that it is in."""
+        self.asked += 1
+        return Reply(f"Answer: {os.getpid()}")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("ray")
+def test_a_model_of_the_users_own_travels_by_itself(tmp_path: Path) -> None:
+    model = CountingModel()
+    arm = Arm("vote", self_consistency, [{"solver": Agent("own", model)}], {"paths": 4})
+    subjects = [Subject(f"How many are {number}?", "question", "1") for number in range(8)]
+    arena = Arena(tmp_path / "own.duckdb")
+    summary = arena.run(
+        Study("own", [arm], subjects), on="ray", engines=2, watch=lambda stats: None
+    )
+    assert (summary.done, summary.failed, model.asked) == (8, 0, 0)
+    # Each episode stays with one engine.
+    where = "select count(distinct text) from turns group by episode"
+    assert {count for (count,) in arena.sql(where).rows} == {1}
+    assert arena.sql("select count(distinct text) from turns").rows == ((2,),)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("ray")
+def test_servers_of_the_run_are_started_and_started_again(tmp_path: Path) -> None:
+    weights = tmp_path / "small"
+    weights.mkdir()
+    solver = agent(f"vllm/{weights}@ray?max-model-len=64")
+    assert solver.model.name == "vllm/small"
+    arm = Arm("vote", self_consistency, [{"solver": solver}], {"paths": 4})
+    killed: list[int] = []
+
+    def kill_once(stats: RunStats) -> None:
+        """Kill one of the two servers in the middle."""
+        if stats.replies > 40 and not killed:
+            pid = next(iter(weights.glob("*.pids"))).read_text().split()[0]
+            killed.append(int(pid))
+            os.kill(killed[0], signal.SIGKILL)
+
+    arena = Arena(tmp_path / "served.duckdb", concurrency=8)
+    study = Study("served", [arm], sums(60))
+    summary: Summary = arena.run(study, on="ray", engines=2, watch=kill_once)
+    assert (summary.done, summary.failed, len(killed)) == (60, 0, 1)
+    assert any("gone from" in alarm or "is gone since" in alarm for alarm in summary.alarms)
+    # The next run finds both servers.
+    arena.run(Study("more", [arm], sums(4)), on="ray", engines=2, watch=lambda stats: None)
+    assert len(list(weights.glob("*.pids"))) == 3
+    SERVED.extend(pids_in(weights))
