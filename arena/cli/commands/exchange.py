@@ -16,6 +16,7 @@ from arena.cli.commands.labels import (
 )
 from arena.cli.commands.selection import add_by, add_selection, selection_of
 from arena.exports.formats import FORMATS
+from arena.imports.formats import FORMATS as PLAYS
 
 # Options of an export that some formats alone have.
 OF_SOME_FORMATS = (
@@ -31,17 +32,24 @@ def add(command: Command) -> None:
     )
     imports.add_argument(
         "format",
-        choices=["llms-overconfidence", "labels"],
-        help="the format of the publication; labels: what people said of stored debates, answers or"
-        " turns",
+        choices=["llms-overconfidence", "labels", *PLAYS],
+        help="the format; labels: what people said of stored debates, answers or turns; "
+        + "; ".join(f"{name}: {form.help}" for name, form in PLAYS.items()),
     )
     imports.add_argument(
         "folder",
         type=Path,
-        help="the folder with the publication's JSON files, or the file of labels (CSV, JSON lines"
-        " or Parquet with the columns item, rater, value)",
+        help="the folder with the publication's files, or one of them, or the file of labels (CSV,"
+        " JSON lines or Parquet with the columns item, rater, value)",
     )
     add_import_options(imports)
+    add_repeatable(
+        imports,
+        "--map",
+        metavar="NAME=PATH",
+        help="with json: where NAME stands in the files, such as messages=dialogue or"
+        " content=utterance.text; repeatable",
+    )
 
     merge = command("merge", merge_stores, "copy the episodes of other stores into this one")
     merge.add_argument(
@@ -83,13 +91,29 @@ def import_published(options: argparse.Namespace) -> int:
     if options.format == "labels":
         return import_labels(options)
     refuse_import_options(options)
-    from arena.imports import import_llms_overconfidence, summary_lines
+    if options.format in PLAYS:
+        refused = import_others(options)
+    else:
+        from arena.imports import import_llms_overconfidence, summary_lines
 
-    imported = import_llms_overconfidence(options.folder, options.db)
-    print("\n".join(summary_lines(imported)))
+        imported = import_llms_overconfidence(options.folder, options.db)
+        print("\n".join(summary_lines(imported)))
+        refused = bool(imported.refused)
     db = shlex.quote(str(options.db))
     print(f"the record is in {options.db}; next: arena report --db {db}")
-    return 1 if imported.refused else 0
+    return 1 if refused else 0
+
+
+def import_others(options: argparse.Namespace) -> bool:
+    """Import plays of another system, print a summary, and tell whether a file was refused."""
+    from arena.imports.formats import import_format
+    from arena.imports.plays import summary_lines
+
+    imported = import_format(
+        options.format, options.folder, options.db, study=options.study, mapping=options.map
+    )
+    print("\n".join(summary_lines(imported)))
+    return bool(imported.refused)
 
 
 def merge_stores(options: argparse.Namespace) -> int:

@@ -11,7 +11,11 @@ from arena.errors import StudyError
 
 def add_import_options(options: Options) -> None:
     """Add the options of `arena import labels`."""
-    options.add_argument("--study", help="with labels: the study whose episodes the file names")
+    options.add_argument(
+        "--study",
+        help="with labels: the study whose episodes the file names; with plays of other systems:"
+        " the study's name here",
+    )
     options.add_argument(
         "--rater",
         default="",
@@ -52,9 +56,12 @@ def import_labels(options: argparse.Namespace) -> int:
 
 def refuse_import_options(options: argparse.Namespace) -> None:
     """Raise StudyError for an option that only the import of labels has."""
-    for name in ("study", "rater", "question", "replace"):
+    for name in ("rater", "question", "replace"):
         if getattr(options, name):
             raise StudyError(f"--{name} is for `arena import labels FILE`")
+    # A publication has its own names of studies.
+    if options.format == "llms-overconfidence" and (options.study or options.map):
+        raise StudyError("--study and --map are not for `arena import llms-overconfidence`")
 
 
 def add_sheet_options(options: Options) -> None:

@@ -223,6 +223,44 @@ JUDGES: dict[str, View] = {
         },
         question="How often do two judges name the same winner?",
     ),
+    # Of imports alone: no protocol of ours asks a debater to judge its own debate.
+    "own_minus_panel": View(
+        "How far debaters that judge their own debates see themselves ahead, beside the panel, by"
+        " study and model: means over debates and sides, of imported margins",
+        """
+        with margins as (
+            select v.study, v.debate, n.model as judge, n.value as margin,
+                   d.proposition_model as pro, d.opposition_model as con
+            from published_numbers n
+            join (select e.study, r.* from verdicts r join debates e on e.episode = r.debate) v
+                on v.episode = n.episode
+            join debates d on d.episode = v.debate
+            where n.name = 'signed margin' and n.value is not null and pro <> con),
+        own as (
+            select study, debate, judge as model,
+                   avg(case judge when pro then margin else -margin end) as margin
+            from margins where judge in (pro, con) group by all),
+        panel as (
+            select debate, pro, avg(margin) as margin
+            from margins where judge not in (pro, con) group by all),
+        beside as (
+            select o.study, o.model, o.margin as own,
+                   case o.model when p.pro then p.margin else -p.margin end as panel
+            from own o join panel p using (debate))
+        select study, model, count(*) as debates, round(avg(own), 12) as own_margin,
+               round(avg(panel), 12) as panel_margin,
+               round(avg(own - panel), 12) as own_minus_panel
+        from beside group by study, model order by study, model
+        """,
+        {
+            "model": "the debater that judged its own debates",
+            "debates": "debates with a margin of its own and of the panel, each side apart",
+            "own_margin": "mean margin that it gave itself, over both orders of presentation",
+            "panel_margin": "mean margin that the other judges gave it",
+            "own_minus_panel": "mean difference: above 0 where it flatters itself",
+        },
+        question="Do debaters judge their own debates in their own favour, beside the panel?",
+    ),
     "judge_repeats": View(
         "Pairs of readings of the same debate, in the same order of sides, by one judge, and"
         " how many agree",
