@@ -51,6 +51,14 @@ def test_all_four_names_are_ours_here() -> None:
     assert [foreign_package(name) for name in PACKAGES] == [None] * 4
 
 
+def test_a_package_of_ours_that_came_by_itself_is_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a node of a cluster each of them lies in a folder of its own."""
+    monkeypatch.setattr("arena.packages.HOME", tmp_path / "of arena alone")
+    assert [foreign_package(name) for name in PACKAGES] == [None] * 4
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["agents", "analysis", "protocols"])
 def test_a_foreign_package_or_file_is_named_with_its_remedy(name: str, tmp_path: Path) -> None:
