@@ -6,7 +6,7 @@
         -o protocols=single,self_consistency,round_table:reconcile -o calls=12
     arena run compare -o model=http/llama-3.1-8b@http://127.0.0.1:8000/v1 -o questions=my.jsonl \\
         -o calls=0 -o tokens=8000              the same generated tokens a question
-    arena report compare --figures out         the table, and accuracy against cost
+    arena report --study compare --figures out the table, and accuracy against cost
 
 `protocols` are names, or `protocol:preset` where one holds several papers' formats (round_table,
 drafting, moderated), whose arm is named after the preset.  Every arm may make at most `calls` calls

@@ -97,7 +97,7 @@ def prompt_of(words: TableWords, seat: int, own: Turn | None, replies: Prompt | 
         form = CONFIDENT.format(meaning=MEANING, seen=seen) + CLOSING.format(answer=answer)
     if replies is None:
         return [asking.shown_question(question), asking.STEPS, form]
-    shown: Prompt = [asking.shown_question(question), replies]
+    shown: list[Prompt] = [asking.shown_question(question), replies]
     if own is None:
         return [*shown, HEARD, form]
     if words.peers != "replies":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -22,6 +22,11 @@ from analysis.reports.debates import StudyReport, study_reports
 from analysis.reports.estimators import EstimatorTable, estimator_tables
 from analysis.reports.labels import label_findings
 from analysis.reports.plain_json import JsonObject, json_object
+from analysis.reports.publication import (
+    PublicationTable,
+    publication_document,
+    publication_tables,
+)
 from analysis.reports.rechecks import describe_finding, recheck_findings
 from analysis.reports.registered_claims import with_registrations
 from analysis.reports.robustness import Checks
@@ -219,6 +224,20 @@ def estimator_report(
     return Report(found, documents, empty, "arena report --estimators")
 
 
+def publication_report(
+    path: Path, released: Mapping[str, str], study: str | None = None, *, selection: Selection = ALL
+) -> Report[PublicationTable]:
+    """Return what `arena report --released` prints: answers before and after models came out.
+
+    `released` has the day by model, such as "2025-08-07".  Raises StudyError for an unknown model
+    and for a day that is none.
+    """
+    found = tuple(publication_tables(path, released, study, selection))
+    documents = tuple(map(publication_document, found))
+    empty = "These models have answered no questions in this study."
+    return Report(found, documents, empty, "arena report --released")
+
+
 def rank_report(
     path: Path,
     study: str | None = None,
@@ -230,8 +249,6 @@ def rank_report(
     """Return what `arena rank` prints of the chosen episodes of one judged study, or of all.
 
     Standings by verdicts come first, then those by votes inside plays, where these name seats.
-    With `exclude_related` judges do not decide debates of their own, or of their family.
-
     With `exclude_related` judges do not decide debates of their own, or of their family.
 
     Raises StudyError for a study without verdicts and such votes.

@@ -34,6 +34,12 @@ def add(command: Command) -> None:
     report.add_argument("--details", action="store_true", help=details)
     estimators = "estimators of confidence that were scored, side by side: quality and cost"
     report.add_argument("--estimators", action="store_true", help=estimators)
+    report.add_argument(
+        "--released",
+        action="append",
+        metavar="MODEL=DAY",
+        help="compare its answers to questions from before and after it came out; more than once",
+    )
     add_by(report)
     add_selection(report)
     report.add_argument(
@@ -85,6 +91,13 @@ def show_report(words: argparse.Namespace) -> int:
     selection = selection_of(words, words.by)
     if words.estimators:
         return show_estimators(words, selection)
+    if words.released:
+        from analysis.reports.publication import released_of
+        from analysis.reports.report import publication_report
+
+        released = released_of(words.released)
+        show(publication_report(words.db, released, words.study, selection=selection), words)
+        return 0
     if (words.html or words.figures) and (selection.filters or selection.by != "agent"):
         raise StudyError(
             "--html and --figures show whole studies by agent; leave out --by, --models, --arms and"
