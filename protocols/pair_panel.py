@@ -168,8 +168,12 @@ class Panel:
             return asking.list_replies(episode, shown, ["Summary"] if self.summary else names)
 
         async def is_over(history: History) -> bool:
-            """Sum a round up that is followed by another; the talk ends with its last."""
-            if self.summary and table.is_whole(history) and len(history) < self.rounds:
+            """Return False: the talk ends with its last round."""
+            return False
+
+        async def sum_up(history: History) -> None:
+            """Sum a round up, where that is read in place of its replies."""
+            if self.summary:
                 turns = last_turns(history)
                 names = [f"Referee {number + 1}" for number in range(len(turns))]
                 replies = asking.list_replies(episode, turns, names)
@@ -177,9 +181,8 @@ class Panel:
                 [author] = self.named([Seat("summary", seats[0].agent)])
                 round = len(history) - 1
                 sums.append(await episode.ask(author, prompt, phase="summary", round=round))
-            return False
 
-        return all_turns(await talk(episode, table, say, show, is_over))
+        return all_turns(await talk(episode, table, say, show, is_over, sum_up))
 
     def texts(self) -> str:
         """Return both texts in this order, under a code that no author of them has seen."""

@@ -21,7 +21,8 @@ collective          the collective refinement of MALLM, 2502.19130
 debatellm_society   society of minds as DebateLLM plays it (2311.17371): in turn, so that a reply
                     reads those before it in its round
 debatellm_chateval  the form of ChatEval (2308.07201) for questions there: in turn from the start;
-                    an unreadable reply is no value that could win
+                    an unreadable reply is no value that could win; debatellm_summary: at once,
+                    and a summary of the last round replaces the replies
 group_debate        GroupDebate, 2409.14051, within a stage; without the exchange of summaries
 
 Seats of one agent are copies of it; several agents sit there as they are given, which is what
@@ -56,6 +57,7 @@ from protocols.round_table_prompts import (
     reader,
     show_replies,
     stability,
+    sum_up,
 )
 from protocols.table_talk import (
     Heard,
@@ -122,6 +124,7 @@ PRESETS: dict[str, dict[str, object]] = {
     "collective": {"rounds": 10, "until": "all_agree"},
     "debatellm_society": {"order": "in_turn"},
     "debatellm_chateval": {"order": "in_turn", "blind": False, "shown": "history"},
+    "debatellm_summary": {"shown": "summary"},
     "group_debate": {"agents": 4, "readers": "groups", "group": 2},
 }
 
@@ -159,7 +162,8 @@ async def round_table(
     One agent in `solvers` is seated `agents` times; several sit as they are.  `readers` says who
     reads whom (topologies.py; `group` is the size of its groups), `order`, `blind` and `places` in
     which order (table_talk.py), `shown` whether the latest replies are read, all since the
-    beginning, or the latest by answer, and `mark_own` whether a seat is told which is its own.
+    beginning, the latest by answer, or a summary of all (a call more between two rounds) beside
+    one's own, and `mark_own` whether a seat is told which is its own.
     `roles` are instructions of the seats, in turn.  `peers` is what is read of others: their
     replies, or in control arms their answers, misplaced ones (to the question `foil`, asked first,
     for a call more a seat), or nobody's.  `confidence` is asked for or computed from a
@@ -178,6 +182,7 @@ async def round_table(
     weigh = weight_function(weights, calibration)
     foils = await answer_foil(episode, seats, foil, reask) if peers == "misplaced" else []
     own: dict[int, Turn] = {}
+    sums: list[Turn] = []
 
     async def say(seat: int, round: int, replies: Prompt | None) -> Turn:
         """Ask a seat for its reply in a round."""
@@ -195,7 +200,7 @@ async def round_table(
         """Return the replies that a seat reads as a prompt."""
         if peers == "misplaced":
             heard = [(seat, foils[seat]) for seat, _ in heard]
-        return show_replies(episode, words, heard, history)
+        return show_replies(episode, words, heard, history, sums)
 
     async def is_over(history: History) -> bool:
         """Return whether the talk ends here."""
@@ -206,14 +211,21 @@ async def round_table(
         given = [None] * (len(seats) - len(said)) + asking.votes(said, question)
         return least is not None and bool(decisions.share_of(given, least).winners)
 
-    history = await talk(episode, table, say, show, is_over)
+    async def after_round(history: History) -> None:
+        """Have the round summed up, where that is read in place of its replies."""
+        if shown == "summary":
+            author = Seat("summary", solvers[0].agent)
+            sums.append(await sum_up(episode, words, author, history))
+
+    history = await talk(episode, table, say, show, is_over, after_round)
     voters = all_turns(history) if over == "all" else last_turns(history)
     confidences = confidences_of(voters, history, seats, words)
     votes = asking.votes(voters, question)
     decision = decide_by(decide, votes, confidences, weigh)
     winner = decisions.settle(decision, tie, episode.rng("tie"))
-    by_weight = decision.scores if decide == "weighted" else None
-    final = final_answer(solvers[0], voters, votes, winner, by_weight)
+    final = final_answer(
+        solvers[0], voters, votes, winner, decision.scores if decide == "weighted" else None
+    )
     return [*asking.answers(all_turns(history)), final]
 
 
@@ -337,5 +349,8 @@ def options_for_calls(calls: int, preset: str = "society_of_minds") -> dict[str,
         return {**options, "agents": calls}
     agents = options.get("agents", 3)
     assert isinstance(agents, int)
-    asking.check_calls(calls, 2 * agents, f"{preset} needs {agents} agents in two rounds")
-    return {**options, "rounds": calls // agents}
+    # Between two rounds a summary is a call more.
+    summary = int(options.get("shown") == "summary")
+    least = 2 * agents + summary
+    asking.check_calls(calls, least, f"{preset} needs {agents} agents in two rounds")
+    return {**options, "rounds": (calls + summary) // (agents + summary)}

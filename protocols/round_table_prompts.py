@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -11,14 +12,14 @@ from arena.grading.grade import LETTERS
 from arena.play.episode import Episode
 from arena.play.prompt import Prompt, rated
 from arena.play.reading import Reader
-from arena.types import Subject, Turn
+from arena.types import Seat, Subject, Turn
 from protocols import asking
 from protocols.confidence_prompts import ANSWER, ANSWER_WITH_OPTIONS, CLOSING, MEANING
 from protocols.parsing.confidence import answer_apart_from_confidence
 from protocols.society_of_minds import REVISE
-from protocols.table_talk import Heard, History
+from protocols.table_talk import Heard, History, last_turns
 
-Shown = Literal["latest", "history", "grouped"]
+Shown = Literal["latest", "history", "grouped", "summary"]
 Confidence = Literal["none", "stated", "stability"]
 Peers = Literal["replies", "answers", "misplaced", "nobody"]
 
@@ -39,8 +40,13 @@ AGAIN = """
 Weigh it together with anything else that stands above: keep what holds, and correct what does \
 not. Then give your reply, with its reasoning, as it stands now.
 """
+SUMMARISE = """
+Sum up in a few sentences which answers these replies give, with the best reasons for each. Do not \
+decide which is right, and give no answer of your own.
+"""
 ANSWERS = "These are the answers to it that agents have given, perhaps one of them yourself:\n"
 MISPLACED = asking.REPLIES_INTRO.replace("to this question", "to another question")
+SUMMED_UP = asking.REPLIES_INTRO.replace("replies to this", "summary of replies to this")
 CONFIDENT = "Give your confidence in your answer, too. {meaning}{seen} End with these two lines:\n"
 SEEN = " The other agents will see it."
 STABILITY = " (its most frequent answer: {count} of its {all} replies)"
@@ -100,17 +106,21 @@ def prompt_of(words: TableWords, seat: int, own: Turn | None, replies: Prompt | 
     shown: list[Prompt] = [asking.shown_question(question), replies]
     if own is None:
         return [*shown, HEARD, form]
-    if words.peers != "replies":
+    if words.peers != "replies" or words.shown == "summary":
         return [*shown, OWN, own, "\n", AGAIN, form]
     return [*shown, REVISE.format(name=f"Agent {seat + 1}") if words.mark_own else WEIGH, form]
 
 
 def show_replies(
-    episode: Episode, words: TableWords, heard: Heard, history: History
+    episode: Episode,
+    words: TableWords,
+    heard: Heard,
+    history: History,
+    summaries: Sequence[Turn] = (),
 ) -> Prompt | None:
     """Return what a seat reads of others as a prompt, with all that is shown about them.
 
-    None for a seat that reads nobody.
+    None for a seat that reads nobody.  The last of `summaries` stands in place of the replies.
     """
     if not heard:
         return None
@@ -118,6 +128,8 @@ def show_replies(
     turns = [turn for _, turn in heard]
     if words.peers == "nobody":
         return []
+    if words.shown == "summary":
+        return asking.list_replies(episode, summaries[-1:], ["Summary"], intro=SUMMED_UP)
     if words.peers == "answers":
         given = [f"{name}: {answer_of(turn)}\n" for name, turn in zip(names, turns, strict=True)]
         return ["\n", ANSWERS, *given]
@@ -138,6 +150,15 @@ def show_replies(
     shown = [rated(turn) if words.is_seen else turn for turn in turns]
     listed = asking.list_replies(episode, shown, names)
     return [listed, HINT] if has_hint else listed
+
+
+async def sum_up(episode: Episode, words: TableWords, author: Seat, history: History) -> Turn:
+    """Return a summary of the last replies of all seats, which `author` writes."""
+    turns = last_turns(history)
+    names = [f"Agent {number + 1}" for number in range(len(turns))]
+    replies = asking.list_replies(episode, turns, names)
+    prompt = [asking.shown_question(words.question), replies, SUMMARISE]
+    return await episode.ask(author, prompt, phase="summary", round=len(history) - 1)
 
 
 def answer_of(turn: Turn) -> str:

@@ -27,6 +27,7 @@ Heard = list[tuple[int, Turn]]
 Say = Callable[[int, int, Prompt | None], Awaitable[Turn]]
 Show = Callable[[Heard, History], Prompt | None]
 IsOver = Callable[[History], Awaitable[bool]]
+AfterRound = Callable[[History], Awaitable[None]]
 # Seats that speak at once, one group after the other.
 Groups = tuple[tuple[int, ...], ...]
 
@@ -86,12 +87,20 @@ def seated(solvers: Sequence[Seat], agents: int, roles: Sequence[str] = ()) -> t
     return tuple(seats)
 
 
-async def talk(episode: Episode, table: Table, say: Say, show: Show, is_over: IsOver) -> History:
+async def talk(
+    episode: Episode,
+    table: Table,
+    say: Say,
+    show: Show,
+    is_over: IsOver,
+    after_round: AfterRound | None = None,
+) -> History:
     """Let the table talk until it is over, at most for its rounds; return all turns.
 
     `say(seat, round, shown)` asks a seat that is shown this (None: it has nothing to read); `show`
     makes a prompt of what a seat reads, its own turns among them, if there is anything.  `is_over`
-    is asked whenever those who spoke at once have spoken.
+    is asked whenever those who spoke at once have spoken.  `after_round` may do something between
+    two rounds, such as sum the first of them up.
     """
     count = len(table.seats)
     rows = williams(count)
@@ -119,6 +128,8 @@ async def talk(episode: Episode, table: Table, say: Say, show: Show, is_over: Is
                 history[-1][seat] = turn
             if await is_over(history):
                 return history
+        if after_round is not None and len(history) < table.rounds:
+            await after_round(history)
     return history
 
 

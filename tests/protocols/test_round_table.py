@@ -33,6 +33,8 @@ def said(*rounds: Sequence[object], confidence: Sequence[object] = ()) -> Script
     """A script with the answers of agent0, agent1, ... by round (None: unreadable)."""
 
     def script(request: Request) -> str:
+        if request.place.phase == "summary":
+            return "They differ."
         seat, round = int(request.place.seat.removeprefix("agent")), request.place.round
         answer = rounds[min(round, len(rounds) - 1)][seat]
         if answer is None:
@@ -107,6 +109,7 @@ LONGEST = {
     "collective": 3 * 10,
     "debatellm_society": 3 * 2,
     "debatellm_chateval": 3 * 2,
+    "debatellm_summary": 3 * 2 + 1,
     "group_debate": 4 * 2,
 }
 
@@ -182,6 +185,23 @@ def test_in_turn_a_seat_reads_those_before_it_in_its_round() -> None:
     assert shown_to(seen, "agent1", 0) == ["Agent 1"]
     assert shown_to(seen, "agent1", 1) == ["Agent 1", "Agent 2", "Agent 3", "Agent 1"]
     assert "answered before you" in seen["agent1", "answer", 0, 0]
+
+
+def test_a_summary_is_read_in_place_of_the_replies_beside_ones_own() -> None:
+    def script(request: Request) -> str:
+        if request.place.phase == "summary":
+            return "Some say 1, some 2."
+        reply = said((1, 2, 3))(request)
+        assert isinstance(reply, str)
+        return reply
+
+    seen = prompts(script, lambda w: table(w, "debatellm_summary", rounds=3))
+    words = seen["agent0", "revision", 2, 0]
+    assert "Some say 1, some 2." in words
+    assert "of 0 in 1" in words
+    assert "of 1 in 1" not in words
+    assert "of 2 in 1" in seen["summary", "summary", 1, 0]
+    assert ("summary", "summary", 2, 0) not in seen
 
 
 def test_reconcile_shows_every_group_with_its_size_and_the_stated_confidences() -> None:
@@ -306,6 +326,7 @@ def test_a_budget_gives_a_preset_as_many_rounds_as_there_are_calls_for() -> None
     assert options_for_calls(9) == {"agents": 4, "rounds": 2}
     assert options_for_calls(9, "vote")["agents"] == 9
     assert options_for_calls(13, "reconcile")["rounds"] == 4
+    assert options_for_calls(11, "debatellm_summary")["rounds"] == 3
     for preset in ("society_of_minds", "reconcile", "hub", "vote"):
         with pytest.raises(StudyError, match="too few"):
             options_for_calls(0, preset)
