@@ -37,11 +37,14 @@ from arena.play.run import Arena, RunSelection
 from arena.play.shared_prefixes import plan_prefixes
 from arena.play.summary import Summary
 from arena.play.sync import run_blocking
-from arena.store.study_lock import record_file
+from arena.store.locks import is_locked
+from arena.store.study_lock import lock_file, record_file
 from arena.studies.study import Study
 
 # The loops of a part may lag when it begins, and the record's too.
 CONNECT_S = 10.0
+# How long a record may take to read a large store, from its lock on.
+STARTING_S = 120.0
 
 
 def run_of(
@@ -190,7 +193,8 @@ def find_record(path: Path, study: str) -> str | None:
         if (address := listening(file)) is not None:
             return address
         waited_s = time.monotonic() - began
-        if waited_s > CONNECT_S:
+        longest_s = STARTING_S if is_locked(lock_file(path, study)) else CONNECT_S
+        if waited_s > longest_s:
             # Whoever plays it without a record is told by the lock.
             file.unlink(missing_ok=True)
         elif waited_s > 1 and not is_told:

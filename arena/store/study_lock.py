@@ -21,7 +21,7 @@ def lock_study(path: Path, study: str) -> Iterator[None]:
 
     Raises StudyError that names the holder.
     """
-    file = file_of(path, study, ".lock")
+    file = lock_file(path, study)
     held = try_lock(file)
     if held is None:
         holder = file.read_text().strip() or "another process"
@@ -33,6 +33,11 @@ def lock_study(path: Path, study: str) -> Iterator[None]:
         since = f"{utc_now():%Y-%m-%d %H:%M:%S} UTC"
         file.write_text(f"process {os.getpid()} on {socket.gethostname()} since {since}")
         yield
+
+
+def lock_file(path: Path, study: str) -> Path:
+    """Return the file that whoever plays a study has locked."""
+    return file_of(path, study, ".lock")
 
 
 def record_file(path: Path, study: str) -> Path:

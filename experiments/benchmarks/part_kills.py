@@ -40,11 +40,12 @@ from experiments.benchmarks.killing import start
 from tests.fake_server import chat_process
 
 LATENCY_S = 0.1
-RPM = 12_000
+# Fewer than the server could take, so that the limit is what holds the calls back.
+RPM = 2_400
 IN_FLIGHT = 24
 # More than all calls may cost at worst: that a budget holds is for the tests to show.
 BUDGET_USD = 100.0
-LONGEST_S = 240.0
+LONGEST_S = 400.0
 STUDY = """
 from agents import agent
 from arena import Arm, Sampling, Study, Subject, against_itself
