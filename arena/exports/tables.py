@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote
 
 import duckdb
 
@@ -37,7 +36,9 @@ FORMATS = {
     "csv": "format csv, header",
 }
 # Prompts are long: larger groups would take gigabytes of memory.
-PARQUET = f"{FORMATS['parquet']}, row_group_size 16384"
+ROW_GROUP = 16_384
+PARQUET = f"{FORMATS['parquet']}, row_group_size {ROW_GROUP}"
+FLUSH = "partitioned_write_flush_threshold"
 README = """# Tables of Peer Arena
 
 These files hold the tables of a store whole: prompts, raw replies, private thoughts and private
@@ -53,8 +54,6 @@ In DuckDB, within this folder, with all views: `duckdb -init views.sql`, or in P
 
 A store again: `arena merge {name} --db new.duckdb`. What tables and columns mean: `arena schema`.
 """
-# Only studies with an episode have rows that belong to one alone.
-STUDIES = "select distinct study from plays where study is not null order by study"
 # Called after each table with the number of tables that are written, and how many there are.
 Watch = Callable[[int, int], None]
 
@@ -119,56 +118,39 @@ def write_by_study(
     con: duckdb.DuckDBPyConnection, folder: Path, watch: Watch | None
 ) -> list[tuple[str, int]]:
     """Write every table as Parquet, in a file for each study where its rows belong to one."""
-    studies = [row[0] for row in con.execute(STUDIES).fetchall()]
     written = []
-    for number, name in enumerate(JOURNALED):
-        rows = 0
-        for partition, select in selects_by_study(name, studies):
-            rows += write_parquet(con, select, folder / name / partition / "0.parquet")
-        if not rows:
-            # The columns of a table without rows are worth a file.
-            copy(con, f"from {name} limit 0", folder / name / "0.parquet", PARQUET)
-        if rows:
-            written.append((f"{name}/", rows))
-        if watch is not None:
-            watch(number + 1, len(JOURNALED))
+    before = con.execute(f"select current_setting('{FLUSH}')").fetchall()[0][0]
+    # Rows of all studies wait in memory until there are so many of one.
+    con.execute(f"set {FLUSH} = {ROW_GROUP}")
+    try:
+        for number, name in enumerate(JOURNALED):
+            if rows := write_table(con, name, folder / name):
+                written.append((f"{name}/", rows))
+            if watch is not None:
+                watch(number + 1, len(JOURNALED))
+    finally:
+        con.execute(f"set {FLUSH} = {before}")
     (folder / INFO).write_text(json.dumps({"schema_version": SCHEMA_VERSION}) + "\n")
     (folder / "README.md").write_text(README.format(name=folder.name), encoding="utf-8")
     (folder / "views.sql").write_text("\n".join(view_statements()), encoding="utf-8")
     return written
 
 
-def selects_by_study(name: str, studies: list[str]) -> list[tuple[str, str]]:
-    """Return SQL for the rows of a table, by the folder below the table's that they belong in."""
+def write_table(con: duckdb.DuckDBPyConnection, name: str, folder: Path) -> int:
+    """Write a table into a folder of its own; return how many rows it has."""
+    folder.mkdir()
     columns = TABLES[name].columns
-    if "study" in columns:
-        of_study = "study"
-    elif "episode" in columns:
-        of_study = "(select study from plays p where p.episode = t.episode)"
-    else:
-        return [("", f"from {name}")]
-    # As Hive names folders, which readers of Parquet turn into a column.
-    selects = [
-        (
-            f"study={quote(study, safe=' ')}",
-            f"from {name} t where {of_study} = {quote_sql(study)}",
-        )
-        for study in studies
-    ]
-    listed = f"({', '.join(map(quote_sql, studies)) or quote_sql('')})"
-    others = f"from {name} t where coalesce({of_study} not in {listed}, true)"
-    return [*selects, ("study=__HIVE_DEFAULT_PARTITION__", others)]
-
-
-def write_parquet(con: duckdb.DuckDBPyConnection, select: str, file: Path) -> int:
-    """Write the rows of a query as a file, unless there are none; return their number."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    rows = copy(con, select, file, PARQUET)
-    if not rows:
-        file.unlink()
-        if file.parent.name.startswith("study="):
-            file.parent.rmdir()
-    return rows
+    empty = con.execute(f"from {name} limit 1").fetchone() is None
+    # The columns of a table without rows are worth a file.
+    if empty or not columns.keys() & {"study", "episode"}:
+        return copy(con, f"from {name}", folder / "0.parquet", PARQUET)
+    # Each file has all columns of its table, and the study in its name, as Hive writes it.
+    select, with_study = f"from {name}", "true"
+    if "study" not in columns:
+        select = f"select t.*, p.study from {name} t left join plays p using (episode)"
+        with_study = "false"
+    options = f"{PARQUET}, partition_by (study), write_partition_columns {with_study}"
+    return copy(con, select, folder, options)
 
 
 def copy(con: duckdb.DuckDBPyConnection, select: str, file: Path, options: str) -> int:
