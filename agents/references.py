@@ -74,6 +74,7 @@ SIMULATED = {
     "evidence_judge": ("agents.simulated.evidence_judge", "simulated_evidence_judge"),
     "judge": ("agents.simulated.judge", "simulated_judge"),
     "pairs": ("agents.simulated.pairs", "simulated_pairs"),
+    "prover": ("agents.simulated.prover", "simulated_prover"),
     "panelist": ("agents.simulated.panelist", "simulated_panelist"),
     "reasoner": ("agents.simulated.reasoner", "simulated_reasoner"),
     "author": ("agents.simulated.author", "simulated_author"),

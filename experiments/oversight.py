@@ -16,10 +16,10 @@
 
 A file has `question`, `answer` (a letter or a text), `choices`, and a column with the passage,
 which `passage` names; without one, nothing is hidden (Kenton et al. have such tasks).  Arms of
-every preset: the judge alone (naive) and with the text (expert).  Consultants argue once for the right and once
-for a wrong answer: their mean is the paper's accuracy.  Each pair of `models` debates with each of
-them once for the right answer.  Further `judges` read the stored debates, with their quotes checked
-and unchecked: nothing is argued again.
+every preset: the judge alone (naive) and with the text (expert).  Consultants argue once for the
+right and once for a wrong answer: their mean is the paper's accuracy.  Each pair of `models`
+debates with each of them once for the right answer.  Further `judges` read the stored debates, with
+their quotes checked and unchecked: nothing is argued again.
 
 What could be checked of the papers (percent right):
 

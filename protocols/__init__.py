@@ -50,6 +50,7 @@ HOME = {
     "pair_panel": "protocols.pair_panel",
     "own_demonstrations": "protocols.own_demonstrations",
     "private_reasoning": "protocols.private_reasoning",
+    "prover_estimator": "protocols.prover_estimator",
     "recheck": "protocols.recheck",
     "relative_confidence": "protocols.relative_confidence",
     "round_table": "protocols.round_table",

@@ -133,6 +133,7 @@ REASONER = "reasoner"
 AUTHOR = "author"
 ADVOCATE = "advocate"
 EVIDENCE_JUDGE = "evidence_judge"
+PROVER = "prover"
 PANELIST = "panelist"
 EXAMPLE = "sim/overconfident or sim/even:bias=0.1:noise=0.05"
 
@@ -290,7 +291,7 @@ def parse_profile(profile: str, profiles: Mapping[str, P], bounds: Bounds) -> tu
     name, *settings = profile.split(":")
     if name not in profiles:
         askers = (SOLVER, PAIRS, WRITER, REASONER, AUTHOR)
-        others = (JUDGE, *askers, ADVOCATE, EVIDENCE_JUDGE, PANELIST)
+        others = (JUDGE, *askers, ADVOCATE, EVIDENCE_JUDGE, PROVER, PANELIST)
         names = list(dict.fromkeys((*profiles, *others)))
         near = difflib.get_close_matches(name, names, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
