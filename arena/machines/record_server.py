@@ -30,7 +30,7 @@ from arena.machines.study_source import StudySource
 from arena.play.preflight import agents_of
 from arena.store.replay import Attempts, StudyState, load_attempts, load_study_state
 from arena.studies.study import Play
-from arena.types import Model, Reply
+from arena.types import Reply
 
 # How long parts may take to end when the run is stopped.
 ENDING_S = 1.2
@@ -133,7 +133,10 @@ class Record:
     def describe(self) -> Iterator[str]:
         """Yield sentences for the progress line: how many parts play, and what waits in them."""
         playing = sum(bool(part.held) for part in self.parts)
-        yield f"{playing} {'part plays' if playing == 1 else 'parts play'}"
+        if playing == 0:
+            yield "no part plays yet"
+        else:
+            yield f"{playing} {'part plays' if playing == 1 else 'parts play'}"
         for part in self.parts:
             yield from part.waits
 
@@ -221,7 +224,8 @@ class Record:
             if name == "in_flight":
                 part.in_flight += change
         for model, episode, missing in words.get("turns", ()):
-            stats.note_turn(self._model(model), episode, missing)
+            if model in self.models:
+                stats.note_turn(self.models[model], episode, missing)
             if stats.too_many_unreadable is not None:
                 self._tell_all("unreadable", stats.too_many_unreadable)
         for agent, model, served, fingerprint in words.get("served", ()):
@@ -234,10 +238,6 @@ class Record:
             part.waiting = [(why, of, now + s) for why, of, s in words["state"]["waiting"]]
             waiting = [each for one in self.parts for each in one.waiting]
             stats.waiting = dict(enumerate(waiting))
-
-    def _model(self, name: str) -> Model:
-        """Return a model of the plan by its name, or another of the plan: protocols make some."""
-        return self.models.get(name) or next(iter(self.models.values()))
 
     def _tell_all(self, name: str, value: object) -> None:
         for part in self.parts:
