@@ -29,6 +29,7 @@ from arena.types import READ, Subject
 Row = tuple[str, dict[str, Any]]
 VERSION = "published"
 NOT_ASKED = "not asked"
+SIDES = ("proposition", "opposition")
 UNKNOWN_TIME = datetime(1970, 1, 1)
 # Refused files that are named.
 MOST_NAMES = 10
@@ -98,8 +99,11 @@ class ImportedPlay:
     options: Mapping[str, Any] = field(default_factory=dict)
     started_at: datetime | None = None
     simulated: bool = False
-    # Why the play came to no end; None: it did.
-    open: str | None = None
+
+    @property
+    def is_debate(self) -> bool:
+        """Whether two sides sat in it, so that one of them can win."""
+        return self.seats.keys() >= set(SIDES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,7 @@ class PlaysImport:
 
     plays: dict[str, int]
     verdicts: int
+    verdicts_left_out: int
     already_stored: int
     refused: tuple[Refused, ...]
     put_off: str | None = None
@@ -153,9 +158,14 @@ def import_plays(
             )
     if new:
         write_plays(path, new, source, known=set(origins))
+    kept = [
+        [word for word in play.verdicts if play.is_debate or word.answer is not None]
+        for play in new.values()
+    ]
     return PlaysImport(
         plays=dict(sorted(Counter(play.study for play in new.values()).items())),
-        verdicts=sum(len(play.verdicts) for play in new.values()),
+        verdicts=sum(len(judged) for judged in kept),
+        verdicts_left_out=sum(len(play.verdicts) for play in new.values()) - sum(map(len, kept)),
         already_stored=len(plays) - len(new),
         refused=tuple(refused),
         put_off=database.fold(path).put_off,
@@ -232,13 +242,13 @@ def play_rows(episode: str, play: ImportedPlay, source: str) -> Iterator[Row]:
     for answer in play.answers:
         yield "answers", answer_row(episode, answer, subject)
     ended = play.started_at or UNKNOWN_TIME
-    if play.open is None:
-        yield "statuses", {"episode": episode, "status": "done", "ended_at": ended}
+    yield "statuses", {"episode": episode, "status": "done", "ended_at": ended}
     repeats: Counter[tuple[str, str]] = Counter()
     for verdict in play.verdicts:
         repeat = repeats[verdict.judge, verdict.order]
         repeats[verdict.judge, verdict.order] += 1
-        yield from verdict_rows(episode, play, verdict, repeat, subject, source)
+        if play.is_debate or verdict.answer is not None:
+            yield from verdict_rows(episode, play, verdict, repeat, subject, source)
 
 
 def clean_subject(subject: Subject, source: str) -> Subject:
@@ -332,24 +342,24 @@ def verdict_rows(
     episode = digest([source, "judging", debate, judge, verdict.order, repeat])
     row = play_row(episode, play, "jury", "judging", debate)
     if verdict.answer is not None:
-        # A judge of a question is right or wrong about the question.
-        row["subject"] = subject_id(subject)
+        # A judge of a question is right or wrong about the question, after such a play.
+        row |= {"subject": subject_id(subject), "arm": writable(f"judge of {play.arm}")}
     yield "plays", row | {"repeat": repeat, "options": {"order": verdict.order}}
     yield "seats", seat_row(episode, "judge", judge)
-    yield (
-        "rulings",
-        {
-            "episode": episode,
-            "debate": debate,
-            "judge": judge,
-            "seat_order": verdict.order,
-            "repeat": repeat,
-            "winner": verdict.winner,
-            "confidence": verdict.confidence,
-            "reasons": None if verdict.reasons is None else writable(verdict.reasons),
-            "status": writable(verdict.status),
-        },
-    )
+    ruling = {
+        "episode": episode,
+        "debate": debate,
+        "judge": judge,
+        "seat_order": verdict.order,
+        "repeat": repeat,
+        "winner": verdict.winner,
+        "confidence": verdict.confidence,
+        "reasons": None if verdict.reasons is None else writable(verdict.reasons),
+        "status": writable(verdict.status),
+    }
+    # Nobody wins where one consultant spoke.
+    if play.is_debate:
+        yield "rulings", ruling
     if verdict.answer is not None:
         yield "answers", answer_row(episode, verdict.answer, subject)
     for name, value in verdict.numbers.items():
@@ -380,5 +390,8 @@ def summary_lines(result: PlaysImport) -> list[str]:
         lines = ["nothing new"]
     if result.already_stored:
         lines.append(f"{pluralize(result.already_stored, 'play')} had been imported before")
+    if result.verdicts_left_out:
+        left = pluralize(result.verdicts_left_out, "verdict")
+        lines.append(f"left out {left} on plays without the sides proposition and opposition")
     lines += [f"refused {item.name}: {item.reason}" for item in result.refused]
     return lines + ([f"not folded yet: {result.put_off}"] if result.put_off else [])

@@ -72,15 +72,14 @@ def test_llm_debates_judges_are_right_as_often_as_the_table_says(tmp_path: Path)
     result = take("llm-debate", made_up.llm_debate(tmp_path / "in"), path)
     assert result.refused == ()
     assert result.plays == {"Experiment 8a": 8, "debate_sim": 4}
-    shares = rows(
-        path,
-        "select d.arm, avg(a.correct::integer) from rulings r join answers a using (episode)"
-        " join episodes d on d.episode = r.debate group by all order by all",
-    )
-    assert shares == [
-        ("consultancy, quality_sim, incorrect consultant", 0.25),
-        ("debate, quality_sim", 0.75),
+    shares = "select arm, sum(correct) / sum(episodes) from accuracy where study = 'Experiment 8a'"
+    assert rows(path, f"{shares} group by all order by all") == [
+        ("judge of consultancy, quality_sim, incorrect consultant", 0.25),
+        ("judge of debate, quality_sim", 0.75),
     ]
+    board = "select contestant from leaderboard where study = 'debate_sim' order by win_rate desc"
+    assert rows(path, board) == [("Ann",), ("Ben",)]
+    assert main(["rank", "--db", str(path)]) == 0
     # Swapped, the right answer is the second, and its side the opposition.
     sides = rows(
         path,
