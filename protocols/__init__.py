@@ -33,6 +33,7 @@ HOME = {
     "confidence_elicitation": "protocols.confidence",
     "consultancy": "protocols.oversight",
     "critique_and_revision": "protocols.critique_and_revision",
+    "critic_and_judge": "protocols.critic_and_judge",
     "debate": "protocols.debate",
     "drafting": "protocols.drafting",
     "explain": "protocols.listener",

@@ -11,7 +11,9 @@ convincing the judge it states
 
 `strength` is written into its speeches, as simulated debaters do, and moves a simulated judge by so
 many logits.  With the probability `unreadable` a reply has nothing that can be read.  It also
-writes critiques, which say nothing.
+writes critiques: of a draft they say nothing; of a reply that somebody else is to judge they quote
+what proves the right answer, and say whether the reply is right, or, if told to find fault, make up
+a proof of another answer where the reply is right.
 
 This is a model of our own, not one of a paper.  The store and every report mark its plays as
 simulated.
@@ -28,8 +30,10 @@ from agents.simulated.passages import FACT, PEOPLE, TIMES, facts_in, thing_in
 from arena.types import BaseModel, Reply, Request
 
 CLAIM = re.compile(r"^You argue for this answer, [^\n:]*: (?P<claim>[^\n]+)$", re.MULTILINE)
+BOXED = re.compile(r"\\boxed\{([A-N])\}")
 OPTION = re.compile(r"^(?P<letter>[A-N])\) (?P<text>[^\n]+)$", re.MULTILINE)
 CRITICISE, REFINE, CHOOSE = "Criticise the draft", "Write the speech anew", "\\boxed{}"
+JUDGED, FIND_FAULT = "`Verdict: right` or `Verdict: wrong`", "Convince them that it is wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,8 @@ class SimulatedAdvocate(BaseModel):
             return Reply("…")
         if CRITICISE in prompt:
             return Reply(f"Simulated critique, number {request.seed}: quote what proves it.")
+        if JUDGED in prompt:
+            return Reply(critique(prompt, profile, draw))
         if CHOOSE in prompt:
             return Reply(choice(prompt, profile, draw))
         return Reply(speech(prompt, request, profile, draw))
@@ -87,6 +93,22 @@ def choice(prompt: str, profile: AdvocateProfile, draw: random.Random) -> str:
     bad = [letter for letter in sorted(options) if letter not in good] or good
     letters = good if draw.random() < profile.honest else bad
     return f"Simulated choice. \\boxed{{{draw.choice(letters) if letters else ''}}}"
+
+
+def critique(prompt: str, profile: AdvocateProfile, draw: random.Random) -> str:
+    """Return a critique of a reply with a quote, and the verdict that the text bears out."""
+    options = {found["letter"]: found["text"] for found in OPTION.finditer(prompt)}
+    right, given = right_place(prompt), [None, *BOXED.findall(prompt)][-1]
+    is_right = options.get(given or "") == right and right is not None
+    claim = right or ""
+    if FIND_FAULT in prompt and is_right:
+        claim = next((text for text in options.values() if text != right), claim)
+    quote = quote_for(prompt, claim, profile, draw)
+    said = "right" if is_right else "wrong"
+    return (
+        f"Simulated critique: no language model said this. The text says: <quote>{quote}</quote>\n"
+        f"Verdict: {said}"
+    )
 
 
 def speech(prompt: str, request: Request, profile: AdvocateProfile, draw: random.Random) -> str:

@@ -13,7 +13,9 @@ argue for it, their mean strength, and for each quote that says what proves the 
 Where the text itself stands in its prompt (an expert), the answer that it proves has `reading`
 more.  Where a side could have quoted and nobody argues against it, silence is no evidence.  It
 states the probability that it gave, with `noise`, and as a letter shows it as the share of that
-letter.  Asked after a round, it asks for a quote, and ends once its probability is `ends` or more.
+letter.  Whether a reply with an answer in a box
+is right it decides in the same way, by the quotes in a critique that prove this answer or another.
+Asked after a round, it asks for a quote, and ends once its probability is `ends` or more.
 With the probability `unreadable` a reply has nothing that can be read.
 
 This is a model of our own, not one of a paper.  The store and every report mark its verdicts as
@@ -36,6 +38,9 @@ CODE = re.compile(r"carry the code (\w{8})")
 ANSWER = re.compile(r"^(?P<letter>[AB])\) (?P<text>[^\n]+)$", re.MULTILINE)
 MARKED = re.compile(r"<(?P<mark>verified|unverified|quote)>(?P<words>.*?)</(?P=mark)>", re.DOTALL)
 YES_OR_NO = "Reply with A for yes or B for no"
+IS_RIGHT = "\nIs this reply right?\n"
+OPTION = re.compile(r"^(?P<letter>[A-N])\) (?P<text>[^\n]+)$", re.MULTILINE)
+BOXED = re.compile(r"\\boxed\{([A-N])\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,9 @@ class SimulatedEvidenceJudge(BaseModel):
         if draw.random() < profile.unreadable:
             return Reply("…")
         first = 0.5 if YES_OR_NO in prompt else probability_of_first(prompt, profile)
+        if IS_RIGHT in prompt:
+            right = probability_of_right(prompt, profile)
+            first = right if "\nA) right\n" in prompt else 1 - right
         if request.sampling.choices:
             letter = "A" if first > 0.5 or (first == 0.5 and draw.random() < 0.5) else "B"
             shares = {"probability of A": first, "probability of B": 1 - first}
@@ -114,6 +122,19 @@ def probability_of_first(prompt: str, profile: EvidenceProfile) -> float:
             if (fact.thing, fact.place) == (thing, text):
                 evidence[letter] += profile.reading
     x = evidence.get("A", 0.0) - evidence.get("B", 0.0) + profile.letter
+    return 1 / (1 + math.exp(-min(max(x, -500.0), 500.0)))
+
+
+def probability_of_right(prompt: str, profile: EvidenceProfile) -> float:
+    """Return the probability that a judge gives to a reply being right, after a critique of it."""
+    question, _, rest = prompt.partition("A reply to this question")
+    options = {found["letter"]: found["text"] for found in OPTION.finditer(question)}
+    reply, _, critique = rest.partition("A critique of this reply")
+    given, thing = [None, *BOXED.findall(reply)][-1], thing_in(question)
+    x = 0.0
+    for letter, text in options.items():
+        evidence = evidence_for(critique, thing, text, profile)
+        x += evidence if letter == given else -evidence
     return 1 / (1 + math.exp(-min(max(x, -500.0), 500.0)))
 
 
