@@ -29,7 +29,7 @@ from arena.play.episode import Episode
 from arena.play.prompt import Prompt, Spoken, chat, spoken, verbatim
 from arena.private import reveal
 from arena.types import Answer, Sampling, Seat, Subject, Turn
-from protocols import asking, best_of_n, leap
+from protocols import asking, best_of_n, leap, leap_wordings
 from protocols.parsing.answers import answer_in_thought
 from protocols.routing import PathState
 
@@ -137,7 +137,7 @@ async def go_on(
     last: Sampling,
 ) -> Deepened:
     """Return the answers at each boundary of a reply that goes on, the last one of its end."""
-    task = leap.task_text(question, leap.PLAIN)
+    task = leap.task_text(question, leap_wordings.PLAIN)
     letters = LETTERS[: len(question.choices)]
     path = PathState(0, seat, [opens] if opens else [])
     answers: list[Answer] = []

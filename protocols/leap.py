@@ -22,6 +22,11 @@ paths, since the code has none, `finished="visible"`, and what the controls of a
 `prompt="plain"`, the router "none", `communication="never"` and "uncut".  Left out: training
 (LeaP-T); `trained=True` plays a model that was trained so.
 
+Two questions of the paper are options.  The prefix trap: with `starts` thoughts begin with the
+passage of the subject, such as the first 15% of a wrong one; whether the paper's peers begin so too
+is not known.  The influence of a block: with `probes` a path is made to answer before and after it
+reads its peers, of which nothing stays in its thought.
+
 VERSION 2 differs from 1: a lead-in ends with its last word, and the model writes the space (behind
 a lone space most tokenizers continue with a word that has none); the example stands as blocks will
 stand, and no line breaks within a sentence; a question with options asks for a letter; a path that
@@ -32,7 +37,6 @@ goes on after the block (it had finished).
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -44,72 +48,37 @@ from arena.errors import ProtocolError
 from arena.former_names import former_names
 from arena.grading.grade import LETTERS
 from arena.play.episode import Episode
-from arena.play.prompt import Prompt, ShownTurn, verbatim
+from arena.play.prompt import Passage, Prompt, ShownTurn, passage, verbatim
 from arena.play.reading import CUT_OFF, unfinished_reason
 from arena.private import reveal
 from arena.types import Answer, Reading, Reply, Sampling, Seat, Subject, Turn
 from protocols.asking import check_calls, majority, question_text, with_images
+from protocols.leap_wordings import (
+    CUE,
+    CUE_CHOICE,
+    ENDED,
+    FRAME,
+    LETTER,
+    NO_COMMENTS,
+    OPENING,
+    OPENINGS,
+    PLAIN,
+    REFLECT,
+    SUMMARY_BEGIN,
+    SUMMARY_END,
+    TAGS,
+    TIME_IS_UP,
+    TRIGGERS,
+    VALUE,
+)
 from protocols.parsing.answers import answer_in_thought, last_box
 from protocols.routing import PathState, Peers, Piece, Router, Similarity, route_peers
 
 VERSION = "2"
 Count = Annotated[int, Ge(1)]
 Communication = Literal["every", "once", "never", "uncut"]
-
-VALUE = "the final answer"
-LETTER = "the letter of the option that you choose"
-REFLECT = (
-    "Let me compare what my peers say with what I have, and check where we differ before I go on."
-)
-PLAIN = "\nReason step by step, and put {answer} into \\boxed{{}}."
-TAGS = f"""{PLAIN} You are one of several who work on this problem at the same time. From time to \
-time you stop and say in a few words how far you are, between <summarize> and </summarize>. Then \
-you may be told what others have found, between <comment> and </comment>. Others can be wrong, and \
-so can you: compare, check where you differ, and go on with your own reasoning. For example:
-
-Let me put down what I have.
-
-<summarize> In short, the first condition leaves only even numbers, and I have yet to use the \
-second. </summarize> <comment> Peer 1: "So far, only multiples of four are left."
-Peer 2: "To sum up, the second condition leaves nothing odd." </comment>
-
-{REFLECT} The first of them has less left than I have: does the first condition really exclude the \
-others?
-"""
-OPENING = (
-    "I will work on this step by step. Where I stop, I sum up between <summarize> and </summarize>;"
-    " what peers have found comes between <comment> and </comment>, and I check it against my own"
-    " reasoning before I use it.\n\n"
-)
-TRIGGERS = (
-    "Before I go on, let me sum up where I am.",
-    "Let me stop here and put down what I have.",
-    "It is time to say how far I have come.",
-    "Let me look back at what I know by now.",
-    "Let me hold on and collect my results.",
-    "I should note what is settled so far.",
-    "Let me pause and state my progress.",
-)
-OPENINGS = (
-    "In short,",
-    "So far,",
-    "To sum up,",
-    "What I have is this:",
-    "My conclusion up to here:",
-    "Up to this point,",
-)
-NO_COMMENTS = (
-    " <comment> No comments. </comment>\n\nNobody has anything to add, so let me go on by myself."
-)
-TIME_IS_UP = "\n\nThere is no time left to think. From what I have, "
-ENDED = "\n\nFrom what I have, "
-CUE = "the answer is \\boxed{"
-CUE_CHOICE = "the best option is \\boxed{"
-SUMMARY_BEGIN = "<summarize>"
-SUMMARY_END = "</summarize>"
-FRAME = re.compile(
-    r"</?\s*(?:summarize|comment|think|thinking|reasoning)\s*/?>|Peer \d+:", re.IGNORECASE
-)
+Starts = Literal["own", "first", "all"]
+BEFORE, AFTER = "before block", "after block"
 
 
 async def leap(
@@ -131,6 +100,8 @@ async def leap(
     finished: Literal["silent", "visible"] = "silent",
     strip_lead: bool = False,
     trained: bool = False,
+    starts: Starts = "own",
+    probes: bool = False,
     opens: str = "",
     closes: str = "</think>",
 ) -> list[Answer]:
@@ -143,18 +114,15 @@ async def leap(
     take.  `prompt="plain"` says nothing of peers, and begins no thought.
     `finished="visible"`: peers still see the last summary of a path that has finished.
     `strip_lead`: summaries are compared without the lead-in drawn for them.  `trained`: the model
-    begins summaries by itself, from the plain prompt.  `opens` begins the thought if the chat
+    begins summaries by itself, from the plain prompt.  `starts` says which paths, none, the first
+    or all, begin with the passage of the subject; `probes` asks each path for its answer before and
+    after a block.  `opens` begins the thought if the chat
     template does not, such as "<think>"; `closes` ends it.
     """
     check_prefill(solver)
     plain = trained or prompt == "plain"
     task = task_text(question, PLAIN if plain else TAGS)
-    # An untrained model keeps to the tags only if its thought begins by promising them.
-    begun = opens + ("" if plain else OPENING)
-    team = [
-        PathState(number, Seat(f"path{number}", solver.agent), [begun] if begun else [])
-        for number in range(paths)
-    ]
+    team = begin(question, solver, paths, opens + ("" if plain else OPENING), starts)
     plan = plan_turns(turns, think_tokens, summary_tokens, part, communication)
     # A summary that a trained model begins by itself ends the turn before the block leads in.
     sums_up = trained and any(block for _, block in plan)
@@ -178,7 +146,10 @@ async def leap(
             # A path that finished before the first block has nothing to show.
             peers = [path for path in visible if path.summary is not None]
             shown = route_peers(episode, peers, active, turn, router, top_k, similarity, strip_lead)
+            probe = partial(ask_between, episode, task, question, active, turn, answering)
+            await probe(BEFORE if probes else None)
             show_summaries(active, shown)
+            await probe(AFTER if probes else None)
         if communication == "once":
             active = active[:1]
     # In the variant with one block, the other paths only served to inform the first.
@@ -186,6 +157,20 @@ async def leap(
     asks = [answer_of_path(episode, task, question, path, answering, closes) for path in voters]
     answers = await asyncio.gather(*asks)
     return [*answers, majority(solver, answers, question)]
+
+
+def begin(
+    question: Subject, solver: Seat, paths: int, begun: str, starts: Starts
+) -> list[PathState]:
+    """Return the paths, each with the beginning of its thought."""
+    team = []
+    for number in range(paths):
+        # An untrained model keeps to the tags only if its thought begins by promising them.
+        context: list[Piece] = [begun] if begun else []
+        if starts == "all" or (starts == "first" and number == 0):
+            context.append(passage(question))
+        team.append(PathState(number, Seat(f"path{number}", solver.agent), context))
+    return team
 
 
 def task_text(question: Subject, instruction: str) -> Prompt:
@@ -315,6 +300,9 @@ def without_last_paragraph(context: Sequence[Piece]) -> list[Piece]:
         if isinstance(piece, Turn):
             # A peer's summary, which never holds a blank line.
             continue
+        if isinstance(piece, Passage):
+            # What it was made to begin with stays.
+            return [*rest, piece]
         text = piece if isinstance(piece, str) else reveal(piece.turn.text)[: piece.end]
         cut = text.rfind("\n\n")
         if cut >= 0:
@@ -333,6 +321,25 @@ def show_summaries(active: Sequence[PathState], shown: Mapping[int, Sequence[Pat
             gap = "" if rank == 0 else "\n"
             path.context += [f'{gap}Peer {rank + 1}: "', peer.last_summary, '"']
         path.context.append(f" </comment>\n\n{REFLECT}")
+
+
+async def ask_between(
+    episode: Episode,
+    task: Prompt,
+    question: Subject,
+    active: Sequence[PathState],
+    turn: int,
+    sampling: Sampling,
+    phase: str | None,
+) -> None:
+    """Make every path answer at this point of its thought, in which nothing of it stays."""
+    if phase is None:
+        return
+    letters = LETTERS[: len(question.choices)]
+    cue = TIME_IS_UP + (CUE_CHOICE if letters else CUE)
+    read = partial(read_box, letters)
+    ask = partial(episode.ask, phase=phase, round=turn, sampling=sampling, read=read)
+    await asyncio.gather(*(ask(path.seat, task, prefill=[*path.context, cue]) for path in active))
 
 
 async def answer_of_path(

@@ -24,7 +24,8 @@ from arena.play.reading import unfinished_reason
 from arena.play.reasoning import part_reasoning
 from arena.types import Answer, Reading, Reply, Seat, Subject, Turn
 from protocols.asking import majority, shown_question
-from protocols.leap import FRAME, SUMMARY_END, Count
+from protocols.leap import Count
+from protocols.leap_wordings import FRAME, SUMMARY_END
 from protocols.parsing.answers import ASK_ANSWER, ASK_LETTER, answer_in_thought, last_box
 from protocols.routing import PathState, Peers, Router, Similarity, route_peers
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from arena.errors import StudyError
 from arena.play.episode import Episode
-from arena.play.prompt import ShownTurn
+from arena.play.prompt import Passage, ShownTurn
 from arena.types import Seat, Turn
 
 Router = Literal["dispersed", "clustered", "hybrid", "random", "all", "none"]
@@ -35,7 +35,7 @@ ROUTERS: tuple[Router, ...] = get_args(Router)
 SIMILARITIES: tuple[Similarity, ...] = get_args(Similarity)
 BROADCAST = -1
 # A piece of a path's reply so far.
-Piece = str | Turn | ShownTurn
+Piece = str | Turn | ShownTurn | Passage
 
 
 @dataclass

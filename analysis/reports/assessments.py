@@ -12,6 +12,7 @@ from typing import Annotated
 
 from analysis.read.assessed_replies import read_assessed
 from analysis.read.contexts import read_contexts
+from analysis.read.influence import read_influence
 from analysis.read.juries import read_juries
 from analysis.read.option_probabilities import read_option_answers, read_option_scores
 from analysis.read.oversight import PROTOCOLS as PROTOCOLS_OF_JUDGES
@@ -22,6 +23,7 @@ from analysis.read.talks import PROTOCOLS_OF_TALKS, read_talks
 from analysis.read.thinking import read_thinking
 from analysis.reports.contexts import WeighingRow, weighing_row
 from analysis.reports.critiques import CritiqueRow, critique_row
+from analysis.reports.influence import InfluenceRow, influence_row
 from analysis.reports.juries import JuryRow, jury_row
 from analysis.reports.listeners import ListenerFindings, listener_findings
 from analysis.reports.option_probabilities import (
@@ -53,6 +55,7 @@ class Assessments:
     others are of them; `thinking`: what they do not know, and confidence by length of reasoning;
     `self_preference`: how far they prefer their own answers; `weighing`: how well a rule decides
     between what they know and what they are told; `jury`: which arm's texts a blind jury prefers;
+    `influence`: how far a block of LeaP moves paths;
     `oversight`: how judges decide who know less than those who argue; `talks`: what
     talking changes at tables, and what a place does.
     """
@@ -65,6 +68,7 @@ class Assessments:
     self_preference: Annotated[tuple[SelfPreferenceRow, ...] | None, OPTIONAL] = None
     weighing: Annotated[tuple[WeighingRow, ...] | None, OPTIONAL] = None
     jury: Annotated[tuple[JuryRow, ...] | None, OPTIONAL] = None
+    influence: Annotated[tuple[InfluenceRow, ...] | None, OPTIONAL] = None
     oversight: Annotated[OversightFindings | None, OPTIONAL] = None
     talks: Annotated[TalkFindings | None, OPTIONAL] = None
 
@@ -86,6 +90,7 @@ def read_assessments(
         thoughts = read_thinking(con, study) if "thinking_out_loud" in played else {}
         weighed = read_contexts(con, study) if WEIGHING & played else {}
         texts = read_juries(con, study) if "blind_jury" in played else {}
+        probed = read_influence(con, study) if "leap" in played else {}
         preferred = read_preferences(con, study) if "answer_preference" in played else {}
         judged = read_oversight(con, study) if PROTOCOLS_OF_JUDGES & played else {}
         talks = read_talks(con, study) if PROTOCOLS_OF_TALKS & played else {}
@@ -100,6 +105,7 @@ def read_assessments(
             or None,
             tuple(weighing_row(each) for each in weighed.get(name, ())) or None,
             tuple(jury_row(each) for each in texts.get(name, ())) or None,
+            tuple(influence_row(each) for each in probed.get(name, ())) or None,
             oversight=oversight_findings(judged.get(name, ())),
             talks=talk_findings(talks.get(name)),
         )
@@ -112,6 +118,7 @@ def read_assessments(
             *preferred,
             *weighed,
             *texts,
+            *probed,
             *judged,
             *talks,
         }

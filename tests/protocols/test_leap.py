@@ -22,7 +22,9 @@ from arena import Arena, Arm, Study
 from arena.errors import StudyError, UnreachableError
 from arena.types import Agent, Reply, Request, Sampling, Subject
 from protocols import laws
-from protocols.leap import (
+from protocols.leap import leap, options_for_calls, plan_turns, task_text
+from protocols.leap_segmented import leap_segmented, segment
+from protocols.leap_wordings import (
     CUE,
     ENDED,
     NO_COMMENTS,
@@ -32,12 +34,7 @@ from protocols.leap import (
     REFLECT,
     TAGS,
     TIME_IS_UP,
-    leap,
-    options_for_calls,
-    plan_turns,
-    task_text,
 )
-from protocols.leap_segmented import leap_segmented, segment
 from tests.question_agents import CHOICE, QUESTION, final, others, play
 
 SMALL = {

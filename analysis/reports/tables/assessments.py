@@ -8,6 +8,7 @@ from analysis.reports.assessments import Assessments
 from analysis.reports.blocks import Block, table
 from analysis.reports.contexts import WeighingRow
 from analysis.reports.critiques import CritiqueRow
+from analysis.reports.influence import InfluenceRow
 from analysis.reports.juries import JuryRow
 from analysis.reports.listeners import ConvincingRow, ListenerFindings, ListenerRow, SlopeRow
 from analysis.reports.option_probabilities import OptionsRow, ReasoningRow
@@ -48,10 +49,24 @@ def assessment_blocks(found: Assessments) -> Iterator[Block]:
         yield weighing_block(found.weighing)
     if found.jury:
         yield jury_block(found.jury)
+    if found.influence:
+        yield influence_block(found.influence)
     if found.oversight:
         yield from oversight_blocks(found.oversight)
     if found.talks:
         yield from talk_blocks(found.talks)
+
+
+def influence_block(rows: Sequence[InfluenceRow]) -> Block:
+    """Return how often a path's answer changes in each block."""
+    cells = []
+    for row in rows:
+        shares = (row.changed, row.to_right, row.to_wrong)
+        shown = (f"{percent(each.mean)} ({interval(each, 0)})" for each in shares)
+        cells.append((row.arm, row.block + 1, row.paths, row.without, *shown))
+    title = "Answers of paths right before and right after a block, percent (95%)"
+    headings = "arm, block, paths, no answer, another answer, to right, to wrong"
+    return table(title, headings, cells)
 
 
 def jury_block(rows: Sequence[JuryRow]) -> Block:
