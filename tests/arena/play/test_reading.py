@@ -21,6 +21,7 @@ from arena.play.reading import (
     LONG_REPLY,
     check_reader,
     fill_gaps,
+    is_of,
     read_as_public,
     read_off_loop,
     read_reply,
@@ -327,3 +328,10 @@ def test_how_a_reply_ended_is_told_in_any_spelling(
     if case is str or word in (word.lower(), word.upper()):
         spelt = prefix + case(word.rpartition(".")[2]).replace("_", gap)
         assert unfinished_reason(Reply("", finish_reason=spelt)) == reason
+
+
+def test_words_after_a_part_that_was_left_out_may_be_latex() -> None:
+    text = "So it is\nConfidence: 80%\n\\boxed{4}, by \\frac{8}{2}."
+    public = text.replace("Confidence: 80%\n", "")
+    assert is_of(public, Reply(text))
+    assert not is_of("So it is \\boxed{5}", Reply(text))
