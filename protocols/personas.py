@@ -64,6 +64,11 @@ async def personas(
     return [[asking.show_reply(episode, turn, WRITTEN), "\n"] for turn in written]
 
 
+def with_role(role: Prompt, prompt: Prompt) -> Prompt:
+    """Return a prompt after the words of a role, if there are any."""
+    return [role, prompt] if role else prompt
+
+
 def names(count: int) -> list[str]:
     """Return the headings of so many descriptions."""
     return [f"Expert {number + 1}" for number in range(count)]

@@ -48,6 +48,7 @@ from arena.play.prompt import Prompt
 from arena.types import Answer, Seat, Subject, Turn
 from protocols import asking, decisions
 from protocols.decisions import Decision, Number, Tie
+from protocols.personas import Personas, personas, with_role
 from protocols.round_table_prompts import (
     Confidence,
     Peers,
@@ -143,6 +144,7 @@ async def round_table(
     shown: Shown = "latest",
     mark_own: bool = True,
     roles: tuple[str, ...] = (),
+    persona: Personas = "none",
     peers: Peers = "replies",
     foil: str = "",
     confidence: Confidence = "none",
@@ -164,7 +166,8 @@ async def round_table(
     which order (table_talk.py), `shown` whether the latest replies are read, all since the
     beginning, the latest by answer, or a summary of all (a call more between two rounds) beside
     one's own, and `mark_own` whether a seat is told which is its own.
-    `roles` are instructions of the seats, in turn.  `peers` is what is read of others: their
+    `roles` are instructions of the seats, in turn; a `persona` is drawn for each, or written by a
+    model, a call each (personas.py).  `peers` is what is read of others: their
     replies, or in control arms their answers, misplaced ones (to the question `foil`, asked first,
     for a call more a seat), or nobody's.  `confidence` is asked for or computed from a
     seat's own answers, and shown to others with `show_confidence`.
@@ -181,6 +184,7 @@ async def round_table(
     read = reader(words, reask)
     weigh = weight_function(weights, calibration)
     foils = await answer_foil(episode, seats, foil, reask) if peers == "misplaced" else []
+    told = await personas(episode, question, solvers[0], len(seats), persona)
     own: dict[int, Turn] = {}
     sums: list[Turn] = []
 
@@ -188,7 +192,7 @@ async def round_table(
         """Ask a seat for its reply in a round."""
         own[seat] = await episode.ask(
             seats[seat],
-            prompt_of(words, seat, own.get(seat), replies),
+            with_role(told[seat], prompt_of(words, seat, own.get(seat), replies)),
             phase="revision" if round else "answer",
             round=round,
             read=read,

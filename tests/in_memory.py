@@ -30,7 +30,7 @@ def rows_of_play(
     journal = MemoryJournal()
     run_blocking(lambda: play_in_memory(plays(study)[0], journal))
     failed = [row["error"] for row in journal.rows("statuses") if row["status"] != "done"]
-    assert failed == []
+    assert failed == [], failed
     return journal
 
 

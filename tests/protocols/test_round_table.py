@@ -226,6 +226,17 @@ def test_a_confidence_that_is_not_shown_stands_in_no_prompt_of_others() -> None:
             assert round == 0 or seat == f"agent{number}" or f"{rating}" not in words
 
 
+def test_a_confidence_that_stands_before_the_answer_is_taken_out_too() -> None:
+    def script(request: Request) -> str:
+        return (
+            f"Confidence: 8{request.place.seat[-1]}%\nSo it is \\boxed{{{request.place.seat[-1]}}}"
+        )
+
+    seen = prompts(script, lambda w: table(w, "reconcile", show_confidence=False, rounds=2))
+    assert "So it is \\boxed{1}" in seen["agent0", "revision", 1, 0]
+    assert "81" not in seen["agent0", "revision", 1, 0]
+
+
 def test_stability_is_shown_from_the_third_round_on() -> None:
     script = said((5, 1, 2), (7, 1, 3), (7, 1, 4))
     seen = prompts(script, lambda watching: table(watching, "eot_memory", rounds=3))
@@ -305,6 +316,28 @@ def test_several_agents_sit_as_they_are_given_and_roles_are_theirs_in_turn() -> 
     assert (calls(rows), list(seen)) == (2, ["agent0", "agent1"])
     assert seen["agent0"] == "Be brief.\n\nBe bold."
     assert seen["agent1"] == "Be bold."
+
+
+def test_a_persona_stands_before_the_prompts_of_its_seat() -> None:
+    seen = prompts(said((4, 4, 4)), lambda w: table(w, persona="drawn"))
+    roles = {key[0]: words.partition("\n")[0] for key, words in seen.items()}
+    assert len(set(roles.values())) == 3
+    assert all("Your role in this discussion: " in role for role in roles.values())
+    for (seat, *_), words in seen.items():
+        assert words.startswith(roles[seat])
+
+    def written(request: Request) -> str:
+        if request.place.phase == "persona":
+            return f"A cook, number {request.place.round}."
+        reply = said((4, 4, 4))(request)
+        assert isinstance(reply, str)
+        return reply
+
+    seen = prompts(written, lambda w: table(w, persona="generated"))
+    assert len(seen) == 3 + 6
+    for (seat, phase, *_), words in seen.items():
+        if phase != "persona":
+            assert re.findall(r"A cook, number (\d)", words) == [seat[-1]]
 
 
 def test_williams_rows_change_who_is_read_first() -> None:
