@@ -123,7 +123,8 @@ class LocalModel(ProviderModel):
         self.name = name
         self.capabilities = CAPABILITIES
         self.engine: Engine | Engines | None = None
-        self._where = where
+        # The toy lies beside this file, wherever that is.
+        self._where = where or str(TOY)
         self._settings = settings
         self._revision = revision
         self._digest: str | None = None
@@ -142,12 +143,10 @@ class LocalModel(ProviderModel):
 
     def __reduce__(self) -> tuple[object, ...]:
         """Travel as the reference that it was made of, never with weights."""
-        made_of = (self.name, *portable(self._where, self._settings), self._revision)
-        return (
-            LocalModel,
-            made_of,
-            {"drop_unsupported": self.drop_unsupported, "left_out": self.left_out},
-        )
+        where, settings = portable(self._where, self._settings)
+        made_of = (self.name, where.replace(str(TOY), ""), settings, self._revision)
+        asked = {"drop_unsupported": self.drop_unsupported, "left_out": self.left_out}
+        return LocalModel, made_of, asked
 
     async def open(self) -> None:
         """Read the weights unless they are in memory, and start the engine.

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
+from pathlib import Path
 
-from arena.packages import HOME
+import agents
+from arena import machines
 
-# Whatever a reply may depend on: models, and how they are held.
-HASHED = (HOME / "agents", HOME / "arena" / "machines")
+# Whatever a reply may depend on: models, and how they are held.  On a node, each of our packages
+# may lie in another place.
+HASHED = (Path(agents.__path__[0]), Path(machines.__path__[0]))
 
 
 @cache

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from arena.errors import StudyError
@@ -48,15 +49,21 @@ def check_installed() -> None:
         )
 
 
+def prepare(place: OnRay) -> None:
+    """Set in the environment what Ray reads when it is imported; StudyError if it is missing."""
+    check_installed()
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if place.address is not None or "RAY_ADDRESS" in os.environ:
+        show_token()
+
+
 def connect(place: OnRay) -> Cluster:
     """Join the cluster of a place, or start one on this machine; it takes seconds.
 
     A cluster that this process has joined already is taken as it is.  Raises StudyError if Ray is
     missing, or nobody answers at the address.
     """
-    check_installed()
-    # Ray reads it when it is imported.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    prepare(place)
     import ray
 
     if not ray.is_initialized():
@@ -70,6 +77,16 @@ def connect(place: OnRay) -> Cluster:
 # Whether each cluster that this process has joined was its own.
 OWN: list[bool] = []
 QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+
+
+def show_token() -> None:
+    """Let Ray show the token of clusters to the one at an address, if this user has one.
+
+    By itself it does so only where it finds the cluster without an address.
+    """
+    given = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys()
+    if given or (Path.home() / ".ray" / "auth_token").exists():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 
 def on_lasting_thread(work: Callable[[], bool]) -> bool:
@@ -110,6 +127,8 @@ def join(ray: Any, address: str | None) -> bool:
     """Join a running cluster; return whether there was one.  Our code travels to its nodes."""
     if address is not None:
         check_answers(address)
+    elif "RAY_ADDRESS" not in os.environ and not found_near():
+        return False
     code = {"py_modules": [str(folder) for folder in CODE]}
     try:
         ray.init(address=address or "auto", runtime_env=code, **QUIET)
@@ -119,8 +138,8 @@ def join(ray: Any, address: str | None) -> bool:
         at = address or os.environ["RAY_ADDRESS"]
         raise StudyError(
             f"the Ray cluster at {at} cannot be joined from here: {str(error)[:500]}; the run"
-            " has to start on one of its nodes (docs/many_machines.md), with the same version of"
-            " Ray and of Python"
+            " has to start on one of its nodes, with the same versions of Ray and Python, and with"
+            " the cluster's token (`ray get-auth-token`) in ~/.ray/auth_token"
         ) from error
     return True
 
@@ -134,6 +153,22 @@ def start(ray: Any) -> None:
         object_store_memory=OBJECT_STORE_BYTES,
         **QUIET,
     )
+
+
+def found_near() -> bool:
+    """Return whether a cluster runs on this machine.
+
+    Ray notes the last one in a file, and waits for minutes where that has died without a word.
+    """
+    from ray._private.utils import read_ray_address
+
+    noted = read_ray_address()
+    try:
+        if noted is not None:
+            check_answers(noted)
+    except StudyError:
+        return False
+    return noted is not None
 
 
 def check_answers(address: str) -> None:

@@ -21,7 +21,7 @@ from agents.providers.served import ServedModel
 from arena.calls.absences import Absence
 from arena.errors import StudyError, UnreachableError
 from arena.machines.places import OnRay
-from arena.machines.ray_cluster import CODE, check_installed
+from arena.machines.ray_cluster import CODE, prepare
 from arena.machines.ray_engines import Engines, PickledModel
 from arena.machines.ray_servers import Servers, share_of
 from arena.play.identity import check_digest
@@ -143,7 +143,7 @@ async def play_on_ray(
     Ray and the engines are started when there is something to play, and end with this process, or
     by `ray.shutdown()`.  Raises StudyError if Ray, its cards or a model cannot be had.
     """
-    check_installed()
+    prepare(place)
     engines = ENGINES.setdefault(place, Engines(place))
 
     def check(model: Model) -> None:
