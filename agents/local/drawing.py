@@ -11,8 +11,6 @@ from agents.local.lane_inputs import Lane
 from agents.local.measures import measure
 from agents.local.rows import Result, Rules
 
-GREEDY = TokenSampling(0.0)
-
 
 def draw_lanes(logits: torch.Tensor, lanes: Sequence[Lane], likeliest: int, rules: Rules) -> Result:
     """Return the token of each lane and its measures, for logits [lanes, vocabulary], float32.
@@ -21,21 +19,20 @@ def draw_lanes(logits: torch.Tensor, lanes: Sequence[Lane], likeliest: int, rule
     """
     if not lanes:
         return Result(torch.empty(0, 4, dtype=torch.int32))
-    samplings = [lane.sampling for lane in lanes]
-    forced = [lane.forced for lane in lanes]
-    ruled = logits
+    token = torch.tensor([lane.forced for lane in lanes], device=logits.device)
     faults: dict[int, Exception] = {}
     if rules.lanes:
-        found = rules.apply(logits[rules.lanes])
+        # Mostly all lanes are ruled, and their logits need not be copied.
+        every = len(rules.lanes) == len(lanes)
+        found = rules.apply(logits if every else logits[rules.lanes])
         faults = {rules.lanes[number]: error for number, error in found.faults.items()}
+        token[rules.lanes] = torch.tensor(found.given, device=token.device)
         if found.logits is not None:
-            ruled = logits.clone()
-            ruled[rules.lanes] = found.logits
-        for lane, token in zip(rules.lanes, found.given, strict=True):
-            if token >= 0:
-                forced[lane] = token
-                samplings[lane] = GREEDY
-    token = choose_unless_forced(ruled, samplings, [lane.uniform for lane in lanes], forced)
+            changed = [rules.lanes[number] for number in found.numbers]
+            choose_unless_given(token, changed, found.logits, lanes)
+    rest = (token < 0).nonzero()[:, 0].tolist()
+    if rest:
+        choose_unless_given(token, rest, logits if len(rest) == len(lanes) else logits[rest], lanes)
     measures = measure(logits, token)
     others = None
     if likeliest:
@@ -43,6 +40,15 @@ def draw_lanes(logits: torch.Tensor, lanes: Sequence[Lane], likeliest: int, rule
         others = (top.values, top.indices)
     block = torch.cat((token.int()[:, None], measures.T.contiguous().view(torch.int32)), 1)
     return Result(block.cpu(), None, others, faults)
+
+
+def choose_unless_given(
+    token: torch.Tensor, numbers: Sequence[int], logits: torch.Tensor, lanes: Sequence[Lane]
+) -> None:
+    """Draw the tokens of some lanes where `token` [lanes] is below 0: logits [numbers, ...]."""
+    some = [lanes[number] for number in numbers]
+    drawn = choose(logits, [lane.sampling for lane in some], [lane.uniform for lane in some])
+    token[numbers] = torch.where(token[numbers] < 0, drawn, token[numbers])
 
 
 def choose_unless_forced(

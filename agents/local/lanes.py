@@ -280,8 +280,10 @@ class LaneRows(Rows):
         block = inputs[:, where].contiguous()
         token = torch.tensor(found.given, dtype=torch.int32, device=self._device)
         if found.logits is not None:
-            drawn, _ = self._run.draw(found.logits, lane_inputs(block))
-            token = torch.where(token >= 0, token, drawn)
+            changed = torch.tensor(found.numbers, device=self._device)
+            some = block[:, changed].contiguous()
+            drawn, _ = self._run.draw(found.logits, lane_inputs(some))
+            token[changed] = torch.where(token[changed] >= 0, token[changed], drawn)
         # As a forced token it is measured by the logits before that.
         block[FORCED] = token
         again = torch.empty(len(where), out.shape[1], dtype=torch.int32, device=self._device)

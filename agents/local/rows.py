@@ -23,10 +23,12 @@ NOT_GIVEN = -1
 class Ruled(NamedTuple):
     """How the tokens of lanes are drawn.
 
-    They come from `logits` [lanes, vocabulary], None for the model's own, but for lanes that have a
-    token `given` (NOT_GIVEN: none).  `faults` are errors of lanes, by their number.
+    A token is the one that is `given`; where there is none (NOT_GIVEN), it is drawn from the logits
+    of the lane, or from others: `logits` [n, vocabulary] are those of the lanes `numbers` [n].
+    `faults` are errors of lanes, by their number.
     """
 
+    numbers: list[int]
     logits: torch.Tensor | None
     given: list[int]
     faults: dict[int, Exception]
@@ -39,7 +41,7 @@ class Rules(NamedTuple):
     apply: Callable[[torch.Tensor], Ruled]
 
 
-NO_RULES = Rules([], lambda _: Ruled(None, [], {}))
+NO_RULES = Rules([], lambda _: Ruled([], None, [], {}))
 
 
 @dataclass(slots=True)

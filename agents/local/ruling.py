@@ -7,7 +7,7 @@ computed together, each as if it were alone.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 
@@ -25,26 +25,28 @@ RULE_ERRORS = (ValueError, TypeError, IndexError)
 def rule_lanes(drafts: Sequence[Draft], logits: torch.Tensor) -> Ruled:
     """Return how the next token of each draft is drawn, for logits [drafts, vocabulary].
 
-    A reply of two passes has both of its drafts here; nothing is drawn for the second.
+    The logits stay as they are.  A reply of two passes has both of its drafts here; nothing is
+    drawn for the second.
     """
-    changed: torch.Tensor | None = None
     given = [0 if draft.lead is not None else NOT_GIVEN for draft in drafts]
     faults: dict[int, Exception] = {}
-    if any(draft.job.rules or isinstance(draft.state, PlugState) for draft in drafts):
-        changed = logits.float().clone()
-        weigh_contexts(drafts, changed)
-        for number, draft in enumerate(drafts):
-            if draft.job.rules:
-                try:
-                    changed[number] = draft.ruled_logits(changed[number : number + 1])[0]
-                except RULE_ERRORS as error:
-                    faults[number] = error
-    think(drafts, logits if changed is None else changed, given)
-    return Ruled(changed, given, faults)
+    numbers, weighed = weigh_contexts(drafts, logits)
+    changed = dict(zip(numbers, weighed.split(1), strict=True)) if numbers else {}
+    for number, draft in enumerate(drafts):
+        if draft.job.rules:
+            own = changed.get(number, logits[number : number + 1])
+            try:
+                changed[number] = draft.ruled_logits(own)
+            except RULE_ERRORS as error:
+                faults[number] = error
+    think(drafts, logits, changed, given)
+    if any(draft.job.rules for draft in drafts):
+        weighed = torch.cat([each.float() for each in changed.values()]) if changed else weighed
+    return Ruled([*changed], weighed if changed else None, given, faults)
 
 
-def weigh_contexts(drafts: Sequence[Draft], logits: torch.Tensor) -> None:
-    """Weigh both passes of replies that have two, in place."""
+def weigh_contexts(drafts: Sequence[Draft], logits: torch.Tensor) -> tuple[list[int], torch.Tensor]:
+    """Return the first drafts of replies that have two, and their weighed logits."""
     where = {draft: number for number, draft in enumerate(drafts)}
     first, second, states = [], [], []
     for number, draft in enumerate(drafts):
@@ -53,16 +55,21 @@ def weigh_contexts(drafts: Sequence[Draft], logits: torch.Tensor) -> None:
             second.append(where[draft.companion])
             states.append(draft.state)
     if not first:
-        return
+        return [], logits
     found = plug(logits[first], logits[second], [state.way for state in states])
-    logits[first] = found.logits
     gains, adjusted = found.gain.tolist(), found.adjusted.tolist()
     for state, gain, is_adjusted in zip(states, gains, adjusted, strict=True):
         state.weigh(gain, is_adjusted)
+    return first, found.logits
 
 
-def think(drafts: Sequence[Draft], logits: torch.Tensor, given: list[int]) -> None:
-    """Note the tokens that thoughts are given."""
+def think(
+    drafts: Sequence[Draft],
+    logits: torch.Tensor,
+    changed: Mapping[int, torch.Tensor],
+    given: list[int],
+) -> None:
+    """Note the tokens that thoughts are given, by logits [drafts, vocabulary] or changed ones."""
     soft: dict[SoftThinking, list[int]] = defaultdict(list)
     for number, draft in enumerate(drafts):
         if isinstance(draft.state, CertaintyState):
@@ -70,7 +77,11 @@ def think(drafts: Sequence[Draft], logits: torch.Tensor, given: list[int]) -> No
         elif isinstance(draft.state, SoftState) and draft.state.needs_concepts:
             soft[draft.state.way].append(number)
     for way, numbers in soft.items():
-        found = concepts(logits[numbers].float(), way)
+        own = logits if len(numbers) == len(logits) else logits[numbers]
+        if not changed.keys().isdisjoint(numbers):
+            rows = (changed.get(number, logits[number : number + 1]) for number in numbers)
+            own = torch.cat([each.float() for each in rows])
+        found = concepts(own.float(), way)
         parts = (found.tokens.tolist(), found.weights.tolist(), found.entropy.tolist())
         for number, tokens, weights, entropy in zip(numbers, *parts, strict=True):
             state = drafts[number].state
