@@ -20,7 +20,14 @@ from arena.play.episode import Episode
 from arena.types import Seat, Subject, Turn
 from protocols import asking, decisions
 from protocols.decisions import Decision
-from protocols.parsing.ballots import FORMS, Form, ballot, parse_letters, parse_numbers
+from protocols.parsing.ballots import (
+    FORMS,
+    PLACEHOLDERS,
+    Form,
+    ballot,
+    parse_letters,
+    parse_numbers,
+)
 
 Kind = Literal[
     "vote", "approval", "cumulative", "ranked", "borda", "runoff", "surprisingly_popular"
@@ -47,7 +54,13 @@ TASKS: dict[Kind, str] = {
         " hundred of them gave each of these answers."
     ),
 }
-ANSWERS = "\nThese answers were given:\n{answers}\n{task} End with one line of this form:\n{form}\n"
+ANSWERS = (
+    "\nThese answers were given:\n{answers}\n{task} End with one line of this form, "
+    + PLACEHOLDERS
+    + ":\n{form}\n"
+)
+# X, Y and Z stand for letters in the forms, and are none of an answer.
+MOST_ANSWERS = LETTERS.index("X")
 # MALLM gives no more than five points to a first place.
 MOST_POINTS = 5
 
@@ -67,7 +80,7 @@ async def vote(
     A call a seat; none where there are fewer than two answers.
     """
     votes = asking.votes(given, question)
-    answers = list(dict.fromkeys(each for each in votes if each is not None))[: len(LETTERS)]
+    answers = list(dict.fromkeys(each for each in votes if each is not None))[:MOST_ANSWERS]
     if len(answers) < 2:
         return decisions.plurality(votes)
     letters = LETTERS[: len(answers)]

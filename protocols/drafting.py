@@ -42,6 +42,7 @@ from protocols.table_talk import (
     all_turns,
     last_turns,
     latest,
+    list_heard,
     seated,
     talk,
 )
@@ -197,7 +198,7 @@ def show_talk(episode: Episode, question: Subject, heard: Heard, history: Histor
     if not heard:
         return None
     names = [f"Agent {seat + 1}, part {turn.round + 1}" for seat, turn in heard]
-    listed = asking.list_replies(episode, [turn for _, turn in heard], names)
+    listed = list_heard(episode, [turn for _, turn in heard], names)
     if best is None:
         return listed
     author = names[[turn for _, turn in heard].index(best[1])]

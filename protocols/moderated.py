@@ -31,6 +31,7 @@ from arena.play.reading import Reader
 from arena.types import Answer, Seat, Subject, Turn
 from protocols import asking
 from protocols.parsing.moderation import moderation
+from protocols.table_talk import list_heard
 
 VERSION = "1"
 
@@ -143,13 +144,13 @@ def speech_prompt(
         return asking.question_prompt(question)
     shown = seen(speeches, view)
     task = OPPOSE.format(opposition=opposition) if side else ANSWER_OTHER
-    replies = asking.list_replies(episode, shown, [heading(turn) for turn in shown])
+    replies = list_heard(episode, shown, [heading(turn) for turn in shown])
     return [asking.shown_question(question), replies, task, asking.form(question)]
 
 
 def judge_prompt(episode: Episode, question: Subject, shown: list[Turn], task: Prompt) -> Prompt:
     """Return the prompt of a moderator or judge, who sees the question and these turns."""
-    replies = asking.list_replies(episode, shown, [heading(turn) for turn in shown])
+    replies = list_heard(episode, shown, [heading(turn) for turn in shown])
     return [asking.shown_question(question), replies, task]
 
 

@@ -42,6 +42,7 @@ from protocols.table_talk import (
     Table,
     all_turns,
     last_turns,
+    list_heard,
     seated,
     talk,
 )
@@ -165,7 +166,7 @@ class Panel:
             names = [f"Referee {seat + 1}, round {turn.round + 1}" for seat, turn in heard]
             if not shown:
                 return None
-            return asking.list_replies(episode, shown, ["Summary"] if self.summary else names)
+            return list_heard(episode, shown, ["Summary"] if self.summary else names)
 
         async def is_over(history: History) -> bool:
             """Return False: the talk ends with its last round."""

@@ -13,6 +13,7 @@ from arena.play.episode import Episode
 from arena.play.prompt import Prompt
 from arena.types import Seat, Subject, Turn
 from protocols import asking
+from protocols.table_talk import list_heard
 
 Personas = Literal["none", "drawn", "generated"]
 PERSONAS = (
@@ -57,7 +58,7 @@ async def personas(
     writer = Seat("personas", author.agent)
     written: list[Turn] = []
     for number in range(seats):
-        earlier = asking.list_replies(episode, written, names(number)) if written else ""
+        earlier = list_heard(episode, written, names(number)) if written else ""
         told = WRITE.format(other=OTHER if written else "")
         prompt = [asking.shown_question(question), earlier, told]
         written.append(await episode.ask(writer, prompt, phase="persona", round=number))

@@ -17,7 +17,7 @@ from protocols import asking
 from protocols.confidence_prompts import ANSWER, ANSWER_WITH_OPTIONS, CLOSING, MEANING
 from protocols.parsing.confidence import answer_apart_from_confidence
 from protocols.society_of_minds import REVISE
-from protocols.table_talk import Heard, History, last_turns
+from protocols.table_talk import ONE_REPLY, Heard, History, last_turns, list_heard
 
 Shown = Literal["latest", "history", "grouped", "summary"]
 Confidence = Literal["none", "stated", "stability"]
@@ -46,7 +46,7 @@ decide which is right, and give no answer of your own.
 """
 ANSWERS = "These are the answers to it that agents have given, perhaps one of them yourself:\n"
 MISPLACED = asking.REPLIES_INTRO.replace("to this question", "to another question")
-SUMMED_UP = asking.REPLIES_INTRO.replace("replies to this", "summary of replies to this")
+SUMMED_UP = ONE_REPLY.replace("a reply to this", "a summary of replies to this")
 CONFIDENT = "Give your confidence in your answer, too. {meaning}{seen} End with these two lines:\n"
 SEEN = " The other agents will see it."
 STABILITY = " (its most frequent answer: {count} of its {all} replies)"
@@ -148,7 +148,7 @@ def show_replies(
     if words.shown == "grouped":
         turns, names = by_answer(turns, names, words.question)
     shown = [rated(turn) if words.is_seen else turn for turn in turns]
-    listed = asking.list_replies(episode, shown, names)
+    listed = list_heard(episode, shown, names)
     return [listed, HINT] if has_hint else listed
 
 

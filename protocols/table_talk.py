@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from arena.play.episode import Episode
-from arena.play.prompt import Prompt
+from arena.play.prompt import Prompt, ShownTurn
 from arena.tournaments.orders import williams
 from arena.types import Seat, Turn
+from protocols import asking
 from protocols.topologies import Graph
 
 Order = Literal["parallel", "in_turn"]
@@ -30,6 +31,14 @@ IsOver = Callable[[History], Awaitable[bool]]
 AfterRound = Callable[[History], Awaitable[None]]
 # Seats that speak at once, one group after the other.
 Groups = tuple[tuple[int, ...], ...]
+
+
+ONE_REPLY = (
+    asking.REPLIES_INTRO.replace("stand {count} replies", "stands a reply")
+    .replace("heading of each carries", "headings carry")
+    .replace("their authors", "its author")
+    .replace("part of a reply, and words in a reply", "part of it, and words in it")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +94,12 @@ def seated(solvers: Sequence[Seat], agents: int, roles: Sequence[str] = ()) -> t
         system = "\n\n".join(words for words in (agent.system, role) if words)
         seats.append(Seat(f"agent{number}", replace(agent, system=system)))
     return tuple(seats)
+
+
+def list_heard(episode: Episode, turns: Sequence[Turn | ShownTurn], names: Sequence[str]) -> Prompt:
+    """Return replies that a seat reads as a prompt, also a single one, under these names."""
+    intro = asking.REPLIES_INTRO if len(turns) > 1 else ONE_REPLY
+    return asking.list_replies(episode, turns, names, intro=intro)
 
 
 async def talk(

@@ -153,11 +153,11 @@ class SimulatedPanelist(SimulatedSolver):
             return self._written(parsed, in_parts(expected, 100))
         own = candidate(chance, self._sample_draw(request, parsed.question))
         order = sorted(belief, key=lambda letter: (listed[letter] != own, -belief[letter]))
-        if "Ballot: B > A > C" in words:
+        if "Ballot: X > Y" in words:
             return self._written(parsed, " > ".join(order))
-        if "Ballot: A = 60" in words:
+        if "Ballot: X = N" in words:
             return self._written(parsed, in_parts(belief, 10))
-        if "Ballot: A, C" in words:
+        if "Ballot: X, Y" in words:
             some = [each for each in order if each == order[0] or belief[each] >= APPROVED]
             return self._written(parsed, ", ".join(some))
         return self._written(parsed, order[0])

@@ -292,8 +292,8 @@ def is_of(public: str, reply: Reply) -> bool:
     if public in reply.text:
         return True
     written = ESCAPED.sub(unescaped, html.unescape(reply.text))
-    # As it is written first: LaTeX such as \boxed begins as an escape does.  Taking a tag out leaves
-    # a gap, or none.
+    # As it is written first: LaTeX such as \boxed begins as an escape does.
+    # Taking a tag out leaves a gap, or none.
     for text in (reply.text, written, TAG.sub("", written)):
         words = iter(words_of(normalised(text)))
         if all(word in words for word in words_of(normalised(public))):

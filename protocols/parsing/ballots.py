@@ -25,15 +25,18 @@ SPLIT = {"one": r"(?!)", "some": r"[,;&]|\band\b", "ranking": r"[>,;]", "numbers
 NUMBER = re.compile(r"(?P<letter>[A-Z])\s?[=:]\s?(?P<number>\d{1,3}(?:\.\d{1,3})?)\s?%?")
 NONE = ("none", "nobody", "no answer")
 NO_BALLOT = "no ballot"
+# No letter of an answer stands in a form, which would suggest it.
 FORMS = {
-    "one": "Ballot: A",
-    "some": "Ballot: A, C",
-    "ranking": "Ballot: B > A > C",
-    "numbers": "Ballot: A = 60, B = 40",
+    "one": "Ballot: X",
+    "some": "Ballot: X, Y",
+    "ranking": "Ballot: X > Y > Z",
+    "numbers": "Ballot: X = N, Y = N",
 }
+PLACEHOLDERS = "with letters of the answers in place of X, Y and Z, and numbers in place of N"
 ASK_BALLOT = (
-    "Your ballot could not be read. Give it once more as one line of this form, with your own"
-    " letters in it, each at most once, and nothing else:\n{form}"
+    "Your ballot could not be read. Give it once more as one line of this form, "
+    + PLACEHOLDERS
+    + ", each letter at most once, and nothing else:\n{form}"
 )
 
 

@@ -65,10 +65,10 @@ def test_opposition_gives_another_answer_as_often_as_it_is_told() -> None:
 @pytest.mark.parametrize(
     ("form", "ballot"),
     [
-        ("Ballot: A", "Ballot: B"),
-        ("Ballot: A, C", "Ballot: B"),
-        ("Ballot: B > A > C", "Ballot: B > A"),
-        ("Ballot: A = 60, B = 40", "Ballot: A = 0, B = 10"),
+        ("Ballot: X", "Ballot: B"),
+        ("Ballot: X, Y", "Ballot: B"),
+        ("Ballot: X > Y > Z", "Ballot: B > A"),
+        ("Ballot: X = N, Y = N", "Ballot: A = 0, B = 10"),
     ],
 )
 def test_an_able_panelist_is_for_the_right_answer_on_every_ballot(form: str, ballot: str) -> None:
@@ -76,7 +76,7 @@ def test_an_able_panelist_is_for_the_right_answer_on_every_ballot(form: str, bal
 
 
 def test_predictions_underestimate_the_right_answer_as_planted() -> None:
-    form = f"{BALLOT}predict how many in a hundred\nBallot: A = 60, B = 40"
+    form = f"{BALLOT}predict how many in a hundred\nBallot: X = N, Y = N"
     fair = said("sim/panelist:ability=20:underestimates=0", form)
     assert fair.endswith("Ballot: A = 0, B = 100")
     shy = said("sim/panelist:ability=0:distractors=1:underestimates=1", form)
