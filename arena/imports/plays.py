@@ -29,6 +29,7 @@ from arena.types import READ, Subject
 Row = tuple[str, dict[str, Any]]
 VERSION = "published"
 NOT_ASKED = "not asked"
+UNKNOWN_MODEL = "not known"
 SIDES = ("proposition", "opposition")
 UNKNOWN_TIME = datetime(1970, 1, 1)
 # Refused files that are named.
@@ -283,8 +284,14 @@ def play_row(
 def seat_row(episode: str, seat: str, model: str | None) -> dict[str, Any]:
     """Return the row of a seat, whose agent has the name of its model, or else of the seat."""
     name = writable(model) if model else None
+    # Reports tell contestants by names, so that an unknown model has one that says so.
     place = writable(seat)
-    return {"episode": episode, "seat": place, "agent": name or place, "model": name}
+    return {
+        "episode": episode,
+        "seat": place,
+        "agent": name or place,
+        "model": name or UNKNOWN_MODEL,
+    }
 
 
 def turn_row(episode: str, turn: ImportedTurn, step: int) -> dict[str, Any]:

@@ -130,6 +130,8 @@ def test_textarenas_debate_has_sides_topic_and_jury(tmp_path: Path) -> None:
     ]
     assert rows(path, "select winner from verdicts") == [("proposition",)]
     assert rows(path, "select text from subjects") == [("Tea beats coffee.",)]
+    # Pages tell models apart by name.
+    assert main(["publish", str(tmp_path / "pages"), "--db", str(path)]) == 0
 
 
 def test_our_own_json_comes_in_again(tmp_path: Path) -> None:
