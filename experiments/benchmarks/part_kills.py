@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,9 @@ RPM = 2_400
 IN_FLIGHT = 24
 # More than all calls may cost at worst: that a budget holds is for the tests to show.
 BUDGET_USD = 100.0
-LONGEST_S = 400.0
+LONGEST_S = 900.0
+# Of a line in the server's log.
+EVENT_BYTES = 130
 STUDY = """
 from agents import agent
 from arena import Arm, Sampling, Study, Subject, against_itself
@@ -196,10 +198,23 @@ def most_a_minute(events: Sequence[Mapping[str, Any]]) -> int:
     return most
 
 
+def next_kill(log: Path, draw: random.Random) -> Callable[[], bool]:
+    """Return what says that it is time to kill.
+
+    Mostly that is after up to some hundred further requests and replies, however busy the machine
+    is; else after some seconds, which may hit a start.
+    """
+    if draw.random() < 0.25:
+        at = time.monotonic() + draw.uniform(0.3, 6)
+        return lambda: time.monotonic() > at
+    size = (log.stat().st_size if log.exists() else 0) + draw.uniform(0, 500 * EVENT_BYTES)
+    return lambda: log.exists() and log.stat().st_size > size
+
+
 def play_store(folder: Path, draw: random.Random, kills: int, debates: int, found: Found) -> None:
     """Play a study, killing processes until `kills` were hit in all; then let it end."""
     log = folder / f"log-{found.stores}.jsonl"
-    settings = ("--numbered", "--latency", str(LATENCY_S), "--log", str(log), "--max-s", "900")
+    settings = ("--numbered", "--latency", str(LATENCY_S), "--log", str(log), "--max-s", "1000")
     with chat_process(*settings) as url:
         by_hand = draw.random() < 0.4
         path = folder / f"{found.stores}.duckdb"
@@ -207,19 +222,18 @@ def play_store(folder: Path, draw: random.Random, kills: int, debates: int, foun
         turns: dict[tuple[str, str, int], str] = {}
         killed_at: list[float] = []
         try:
-            until = time.monotonic() + draw.uniform(1, 8)
             deadline = time.monotonic() + LONGEST_S
+            due = next_kill(log, draw)
             while not fleet.keep_alive():
                 if time.monotonic() > deadline:
                     raise SystemExit(f"the run has not ended within {LONGEST_S:g} s: {found}")
                 time.sleep(0.05)
-                if time.monotonic() < until or found.kills >= kills:
+                if found.kills >= kills or not due():
                     continue
                 victims = fleet.victims()
                 if not victims["part"]:
                     # They are being started: the record alone would be killed again and again.
                     continue
-                until = time.monotonic() + draw.uniform(0.3, 6)
                 what = "record" if draw.random() < 0.3 else "part"
                 if kill(draw.choice(victims[what])):
                     killed_at.append(time.time())
@@ -229,6 +243,7 @@ def play_store(folder: Path, draw: random.Random, kills: int, debates: int, foun
                     found.compare(turns, now)
                     found.hit_in_flight += count_rows(path, "calls", "unknown") > 0
                     turns = now
+                due = next_kill(log, draw)
         finally:
             fleet.end()
     note(path, log, turns, killed_at, fleet, found)
