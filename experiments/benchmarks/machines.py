@@ -1,4 +1,4 @@
-"""Compare the ways to play an API study: one process, processes with one record, workers of Ray.
+"""Compare the ways to play: one process, processes with one record, workers or engines of Ray.
 
     python experiments/benchmarks/machines.py [--rounds 3] [--debates 2000] [--in-flight 256]
         [--ray PYTHON]
@@ -8,8 +8,9 @@ The ways take turns, round after round; a figure is the median over the rounds, 
 of the ratios within a round, where both met the same state of the machine.  Replies a second are
 those of the middle 80% of a run, without its start and end; processor time is user and system of
 all processes of a run, less that of the same run with a few debates, so that imports count for
-neither.  Each run folds its journal.  `--ray` names the Python of an environment that has Ray; what
-Ray's own processes take is in the second row of the processor time of a node, not here.
+neither.  Each run folds its journal.  `--ray` names the Python of an environment that has Ray.
+What workers, engines and Ray's own processes take is not counted, as on other nodes: of the ways on
+Ray the processor time is that of the process that was started.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ STUDY = """
 import asyncio
 from agents.scripted import scripted_model
 from arena import Agent, Arm, Study, Subject, against_itself
+from arena.types import BaseModel, Reply
 from protocols.debate import debate
 
 SPEECH = "The house wins by a count, since a count is what a house does well. " * 10
@@ -47,8 +49,16 @@ async def reply(request):
     await asyncio.sleep(0.05)
     return f"<thoughts>It stands.</thoughts>\\n<speech>{SPEECH}</speech>\\n<rating>70</rating>"
 
-def study(*, debates: int) -> Study:
-    speaker = Agent("slow", scripted_model(reply, "slow"))
+class OnEngines(BaseModel):
+    name = "own/slow"
+    simulated = True
+    on_engines = True
+
+    async def __call__(self, request):
+        return Reply(await reply(request))
+
+def study(*, debates: int, engines: bool = False) -> Study:
+    speaker = Agent("slow", OnEngines() if engines else scripted_model(reply, "slow"))
     motions = [Subject(f"This house would count to {n}.") for n in range(debates)]
     return Study("debates", [Arm("only", debate, against_itself([speaker]))], motions)
 """
@@ -132,6 +142,7 @@ def main() -> None:
     parser.add_argument("--debates", type=int, default=2000)
     parser.add_argument("--in-flight", type=int, default=256)
     parser.add_argument("--ray", metavar="PYTHON")
+    parser.add_argument("--only", metavar="WORD", help="one process, and ways whose names have it")
     options = parser.parse_args()
     ways = [
         Way("one process", sys.executable),
@@ -139,6 +150,9 @@ def main() -> None:
     ]
     if options.ray:
         ways.append(Way("--on ray --shards 2", options.ray, ("--on", "ray", "--shards", "2")))
+        engines = ("--on", "ray", "--engines", "2", "-o", "engines=true")
+        ways.append(Way("--on ray --engines 2", options.ray, engines))
+    ways = [way for way in ways if way is ways[0] or (options.only or "") in way.name]
     found: dict[str, list[Figures]] = {way.name: [] for way in ways}
     with tempfile.TemporaryDirectory() as folder:
         for round in range(options.rounds):
