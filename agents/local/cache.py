@@ -30,6 +30,7 @@ from transformers.cache_utils import Cache, CacheLayerMixin, DynamicCache
 from agents.local.decoding.soft_thinking import Mixture, embed_mixtures
 from agents.local.drawing import draw_lanes
 from agents.local.lane_inputs import Lane, Piece
+from agents.local.row_attention import attention_by, row_attention_of
 from agents.local.rows import NO_RULES, Result, Rows, Rules
 
 # The position of a padded column.
@@ -69,20 +70,18 @@ class ForwardRows(Rows):
         fits = max((*lengths, left)) * (len(lengths) + 1) <= chunk
         return left if fits or not lengths else 0
 
-    def step(
-        self, lanes: Sequence[Lane], likeliest: int = 0, rules: Rules = NO_RULES
-    ) -> Result:
+    def step(self, lanes: Sequence[Lane], likeliest: int = 0, rules: Rules = NO_RULES) -> Result:
         """Run lanes of neighbouring rows, those of one row side by side."""
-        pieces = []
-        for row, group in groupby(lanes, key=lambda lane: lane.row):
-            own = list(group)
-            ids = np.array([lane.token for lane in own], np.int32)
-            pieces.append(Piece(row, own[0].place, ids, own))
-        return self.read(pieces, likeliest, rules)
+        if lanes[-1].row - lanes[0].row + 1 < len(lanes):
+            return self.read(pieces_of(lanes), likeliest, rules)
+        ids = np.array([[lane.token] for lane in lanes], np.int64)
+        places = np.array([[lane.place] for lane in lanes], np.int64)
+        mixed = enumerate(lane.mixture for lane in lanes)
+        mixtures = {(row, 0): mixture for row, mixture in mixed if mixture is not None}
+        self.logits = self.forward(lanes[0].row, ids, places, 1, mixtures)[:, 0]
+        return draw_lanes(self.logits, lanes, likeliest, rules)
 
-    def read(
-        self, pieces: Sequence[Piece], likeliest: int = 0, rules: Rules = NO_RULES
-    ) -> Result:
+    def read(self, pieces: Sequence[Piece], likeliest: int = 0, rules: Rules = NO_RULES) -> Result:
         """Read pieces of neighbouring rows."""
         width = max(len(piece.ids) for piece in pieces)
         ids = np.zeros((len(pieces), width), np.int64)
@@ -107,6 +106,16 @@ class ForwardRows(Rows):
         one_each = keep == 1 and len(lanes) == len(pieces)
         self.logits = logits[:, 0] if one_each else logits[rows, columns]
         return draw_lanes(self.logits, lanes, likeliest, rules)
+
+
+def pieces_of(lanes: Sequence[Lane]) -> list[Piece]:
+    """Return lanes in pieces, those of one row together."""
+    pieces = []
+    for row, group in groupby(lanes, key=lambda lane: lane.row):
+        own = list(group)
+        ids = np.array([lane.token for lane in own], np.int32)
+        pieces.append(Piece(row, own[0].place, ids, own))
+    return pieces
 
 
 @dataclass(slots=True)
@@ -201,7 +210,7 @@ class SlotRows(ForwardRows):
         self._window = RowWindow(slots, capacity)
         layers = model.config.get_text_config().num_hidden_layers
         self._layers = [SlotLayer(self._window) for _ in range(layers)]
-        self._model = CachedModel(model, Cache(layers=self._layers))
+        self._model = CachedModel(model, Cache(layers=self._layers), row_attention_of(model))
         # The mask is added to the attention scores.  A boolean one would be turned into such a mask
         # again in every layer.
         self._least = torch.finfo(model.dtype).min
@@ -225,8 +234,9 @@ class SlotRows(ForwardRows):
         window.longest = int(seen.max()) + 1
         window.new = ids.shape[1]
         slides = any(size is not None and size < window.longest for size in self._windows.values())
-        # No padding, and no row before another.
-        if not slides and positions[:, 0].min() == window.longest - window.new:
+        # No padding, no row before another, and one token of each or all of them.
+        begin = window.longest - window.new
+        if not slides and positions[:, 0].min() == begin and (begin == 0 or window.new == 1):
             # Rows of equal length, such as samples of one prompt: nothing is to be hidden but what
             # comes after a token, and attention without a mask of ours is faster.
             window.rows = window.positions = None
@@ -335,12 +345,13 @@ class SoloRows(ForwardRows):
 
 
 class CachedModel:
-    """A model that runs with one cache."""
+    """A model that runs with one cache, and attends by the function of a name, None for its own."""
 
-    def __init__(self, model: PreTrainedModel, cache: Cache) -> None:
+    def __init__(self, model: PreTrainedModel, cache: Cache, attention: str | None = None) -> None:
         names = inspect.signature(model.forward).parameters
         self._model = model
         self._options = {cache_name(model): cache}
+        self._attention = attention
         # Whether the model can be asked for the logits of the last tokens alone.
         self._has_logits_to_keep = "logits_to_keep" in names
 
@@ -366,14 +377,15 @@ class CachedModel:
             rows, columns = zip(*mixtures, strict=True)
             states[list(rows), list(columns)] = embed_mixtures(embedding, [*mixtures.values()])
             inputs = {"inputs_embeds": states}
-        output = self._model(
-            **inputs,
-            attention_mask=mask,
-            position_ids=positions,
-            use_cache=True,
-            **self._options,
-            **last,
-        )
+        with attention_by(self._model, self._attention):
+            output = self._model(
+                **inputs,
+                attention_mask=mask,
+                position_ids=positions,
+                use_cache=True,
+                **self._options,
+                **last,
+            )
         return output.logits[:, -keep:].float()
 
 

@@ -31,6 +31,8 @@ from arena.errors import ContextOverflowError, RefusedError, UnreachableError
 
 CPU = torch.device("cpu")
 Result = TypeVar("Result")
+# How long an idle engine waits for another request after one has come.
+BREATH_S = 0.0005
 CLOSED = "the local engine was closed while it was being asked"
 
 
@@ -188,6 +190,9 @@ class Engine:
         with self._wake:
             while not (self._closing or self._inbox or self._works or self._seating.has_work):
                 self._wake.wait()
+        if not self._seating.has_work:
+            self._await_others()
+        with self._wake:
             arrivals = list(self._inbox)
             self._inbox.clear()
         now = time.monotonic()
@@ -196,6 +201,16 @@ class Engine:
         while self._ended_groups:
             self._seating.queue.end_group(self._ended_groups.popleft())
         return not self._closing
+
+    def _await_others(self) -> None:
+        """Wait for those that come at once with the first one, while more of them come.
+
+        Read together, prompts of equal length need no mask from then on.
+        """
+        seen = 0
+        while seen < len(self._inbox) < self._rows.slots and not self._closing:
+            seen = len(self._inbox)
+            time.sleep(BREATH_S)
 
     def _step(self) -> None:
         """Admit, read a part of the prompts, and give every decoding row its next token.

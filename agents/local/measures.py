@@ -29,15 +29,32 @@ def measure(logits: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
     logits are shifted in place, so that the largest of each row is 0: that changes no probability,
     and saves a copy of them.
     """
-    on_cpu = logits.device.type == "cpu"
-    rows = max(1, LOGITS_PER_CHUNK // logits.shape[-1]) if on_cpu else len(logits)
+    if logits.device.type != "cpu":
+        return _measure(logits, chosen)
+    rows = max(1, LOGITS_PER_CHUNK // logits.shape[-1])
     return torch.cat(
         [
-            _measure(logits[row : row + rows], chosen[row : row + rows])
+            _measure_on_cpu(logits[row : row + rows], chosen[row : row + rows])
             for row in range(0, len(logits), rows)
         ],
         dim=1,
     )
+
+
+def _measure_on_cpu(logits: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
+    """Return what `_measure` does: numpy takes a third less time for a few rows."""
+    shifted = logits.numpy()
+    shifted -= shifted.max(-1, keepdims=True)
+    mean = shifted.mean(-1)
+    if np.isneginf(mean).any():
+        return _measure(logits, chosen)
+    weight = np.exp(shifted)
+    total = weight.sum(-1)
+    log_total = np.log(total)
+    entropy = log_total - np.einsum("ij,ij->i", weight, shifted) / total
+    drawn = shifted[np.arange(len(shifted)), chosen.numpy()]
+    certainty = log_total - mean - np.log(np.float32(shifted.shape[1]))
+    return torch.from_numpy(np.stack((drawn - log_total, entropy, certainty)))
 
 
 def _measure(logits: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:

@@ -298,9 +298,9 @@ def faulty(rows: Rows, fails: Callable[[Any, Any], None]) -> Rows:
     """Let the forward pass of rows run out of memory, or die, where `fails` raises."""
     forward = rows.forward
 
-    def failing(first: int, ids: Any, positions: Any, keep: int = 1) -> torch.Tensor:
+    def failing(first: int, ids: Any, positions: Any, *rest: Any) -> torch.Tensor:
         fails(ids, positions)
-        return forward(first, ids, positions, keep)
+        return forward(first, ids, positions, *rest)
 
     rows.forward = failing
     return rows
