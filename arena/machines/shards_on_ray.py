@@ -7,6 +7,7 @@ sends, what they say is not encrypted.
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -74,7 +75,7 @@ def play_in_worker(address: str, number: int, of: int, secret: str, keys: Path |
 
     if keys is not None:
         load_keys(keys)
-    who = f"worker {number}/{of}"
+    who = f"worker {number}/{of}, process {os.getpid()}"
     try:
         asyncio.run(play_part(address, number, of, who, secret=secret))
     except StoreError as error:

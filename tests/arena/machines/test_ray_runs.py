@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,15 @@ from arena import Agent, Arena, Arm, RunSelection, Sampling, Study, Subject, Sum
 from arena.calls.run_stats import RunStats
 from arena.errors import StudyError
 from arena.machines import ray_cluster
+from arena.machines.places import OnRay
+from arena.machines.playing import run_on
 from arena.machines.ray_engine import Home
 from arena.machines.ray_engines import EngineActor, check_code
 from arena.machines.ray_models import ENGINES, SERVERS
 from arena.machines.ray_server import COMMAND
+from arena.machines.shards_on_ray import RayRecord
+from arena.machines.study_source import StudySource
+from arena.tournaments.study_file import load_study
 from arena.types import BaseModel, Reply, Request
 from protocols.leap import leap
 from protocols.self_consistency import self_consistency
@@ -180,3 +186,50 @@ def test_servers_of_the_run_are_started_and_started_again(tmp_path: Path) -> Non
     arena.run(Study("more", [arm], sums(4)), on="ray", engines=2, watch=lambda stats: None)
     assert len(list(weights.glob("*.pids"))) == 3
     SERVED.extend(pids_in(weights))
+
+
+SHARES = """
+import asyncio
+from agents.scripted import scripted_model
+from arena import Agent, Arm, Study, Subject, against_itself
+from words import SPEECH
+from protocols.debate import debate
+
+async def reply(request):
+    await asyncio.sleep(0.05)
+    return f"<speech>{SPEECH} {request.seed}</speech>\\n<rating>70</rating>"
+
+def study() -> Study:
+    speaker = Agent("slow", scripted_model(reply, "slow"))
+    motions = [Subject(f"This house would count to {n}.") for n in range(24)]
+    return Study("debates", [Arm("only", debate, against_itself([speaker]))], motions)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("ray")
+def test_workers_play_shares_with_one_record_also_where_one_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "study.py").write_text(SHARES)
+    (tmp_path / "words.py").write_text("SPEECH = 'The house counts.'")
+    study = load_study(tmp_path / "study.py")
+    source = StudySource(str(tmp_path / "study.py"))
+    place = replace(OnRay(shards=2), source=source)
+    there = Arena(tmp_path / "there.duckdb", concurrency=8)
+    killed: list[int] = []
+
+    def kill_once(stats: RunStats) -> None:
+        """Kill a worker in the middle."""
+        if stats.replies > 30 and not killed:
+            assert isinstance(stats.parts, RayRecord)
+            first = min(part.name for part in stats.parts.parts)
+            killed.append(int(first.split("process ")[1]))
+            os.kill(killed[0], signal.SIGKILL)
+
+    done = run_on(place, there, study, watch=kill_once)
+    assert (done.done, done.failed, len(killed)) == (24, 0, 1)
+    here = Arena(tmp_path / "here.duckdb")
+    here.run(study, watch=lambda stats: None)
+    assert there.sql(TEXTS).rows == here.sql(TEXTS).rows
+    counts = dict(there.sql("select status, count(*) from calls group by all").rows)
+    assert counts["ok"] == 144
+    assert counts.keys() <= {"ok", "unknown"}
