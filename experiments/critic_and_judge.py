@@ -31,12 +31,11 @@ from arena.studies.questions import questions as read_questions
 from protocols.critic_and_judge import critic_and_judge
 
 BY_SEAT = """
-    select arm, seat, count(correct) as decided, round(100 * avg(correct::int), 1) as percent_right,
-           count(*) - count(correct) as missing
-    from latest_answers join episodes using (episode)
-    where study = ? and not final group by all
-    order by arm, case when seat = 'solver' then 0 when seat = 'judge alone' then 1
-                       when seat = 'critic' then 2 else 3 end
+    from (select arm, seat, count(correct) as decided, round(100 * avg(correct::int), 1) as percent_right,
+                 count(*) - count(correct) as missing
+          from latest_answers join episodes using (episode)
+          where study = ? and not final group by all)
+    order by arm, list_position(['solver', 'judge alone', 'critic'], seat) nulls last
 """
 
 
