@@ -29,7 +29,8 @@ characters.  With simulated solvers nothing can be compared: a wrong start moves
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from agents import agent
@@ -37,6 +38,7 @@ from agents.simulated.questions import simulated_questions
 from analysis.reports.report import debate_report
 from arena import Agent, Arena, Arm, Sampling, Stage, Study
 from arena.cli.study_program import run_study_program
+from arena.errors import StoreError, StudyError
 from arena.studies.questions import questions as read_questions
 from arena.tournaments.stages import count_episodes
 from arena.tournaments.wrong_starts import wrong_starts
@@ -101,10 +103,10 @@ def study(
     numbers = dict(zip(NAMES, sizes or (SIMULATED_SIZES if simulated else SIZES), strict=True))
     options: dict[str, object] = {**numbers, "top_k": top_k, "opens": opens}
     begins = share or (0.3 if simulated else 0.15)
-    return [first, trapped("prefix_trap", first.name, solver, options, begins)]
+    return [first, trapped("prefix_trap", first, solver, options, begins)]
 
 
-def trapped(name: str, of: str, solver: Agent, options: dict[str, object], share: float) -> Stage:
+def trapped(name: str, of: Study, solver: Agent, options: dict[str, object], share: float) -> Stage:
     """Return the stage whose questions have the beginnings of wrong replies of the study `of`."""
     alone = {**options, "communication": "never"}
     arms = {
@@ -118,9 +120,25 @@ def trapped(name: str, of: str, solver: Agent, options: dict[str, object], share
     def write(path: Path) -> Study:
         """Write the arms, on the questions that some stored reply got wrong."""
         played = [Arm(label, leap, [{"solver": solver}], each) for label, each in arms.items()]
-        return Study(name, played, wrong_starts(path, of, share))
+        return Study(name, played, wrong_starts(path, of.name, share))
 
-    return Stage(name, write, lambda path: count_episodes(write(path), path), (solver,))
+    def count(path: Path) -> int:
+        """Count the plays, at most one a question and arm where nothing has been answered yet."""
+        try:
+            return count_episodes(write(path), path)
+        except (StudyError, StoreError):
+            return len(arms) * len(of.subjects)
+
+    def rename(new_name: Callable[[str], str]) -> Stage:
+        """Return the same stage under another name, of replies that may have another too."""
+        return trapped(new_name(name), rename_study(of, new_name), solver, options, share)
+
+    return Stage(name, write, count, (solver,), rename)
+
+
+def rename_study(study: Study, new_name: Callable[[str], str]) -> Study:
+    """Return a study under another name."""
+    return replace(study, name=new_name(study.name))
 
 
 def show_results(arena: Arena, played: Study) -> None:
