@@ -9,6 +9,7 @@ sparse_ring, hub    "Improving Multi-Agent Debate with Sparse Communication Topo
 vote                "Debate or Vote", 2508.17536: the control, a majority before anybody has read
 eot_*               "Exchange-of-Thought", 2312.01823: memory, report, relay, debate.  From the
                     third round on each reply carries the share of its author's most frequent answer
+                    (or of the answer given: confidence="answer_stability")
 reconcile           "ReConcile", 2309.13007: stated confidences are shown, replies are grouped by
                     answer, votes are weighted by the paper's table.  Different: every group is
                     shown, not two alone; a reply without an answer casts no vote, where the code
@@ -263,10 +264,10 @@ def confidences_of(
     voters: Sequence[Turn], history: History, seats: Sequence[Seat], words: TableWords
 ) -> list[Number | None]:
     """Return the confidence of each voter in [0, 1]: stated, or how stable its seat's answer is."""
-    if words.confidence != "stability":
+    if not words.is_counted:
         return [turn.confidence for turn in voters]
     number = {seat.name: place for place, seat in enumerate(seats)}
-    counts = [stability(history, number[turn.seat], words.question) for turn in voters]
+    counts = [stability(history, number[turn.seat], words) for turn in voters]
     return [count / replies for count, replies in counts]
 
 

@@ -20,7 +20,7 @@ from protocols.society_of_minds import REVISE
 from protocols.table_talk import ONE_REPLY, Heard, History, last_turns, list_heard
 
 Shown = Literal["latest", "history", "grouped", "summary"]
-Confidence = Literal["none", "stated", "stability"]
+Confidence = Literal["none", "stated", "stability", "answer_stability"]
 Peers = Literal["replies", "answers", "misplaced", "nobody"]
 
 WEIGH = """
@@ -49,8 +49,9 @@ MISPLACED = asking.REPLIES_INTRO.replace("to this question", "to another questio
 SUMMED_UP = ONE_REPLY.replace("a reply to this", "a summary of replies to this")
 CONFIDENT = "Give your confidence in your answer, too. {meaning}{seen} End with these two lines:\n"
 SEEN = " The other agents will see it."
-STABILITY = " (its most frequent answer: {count} of its {all} replies)"
-HINT = "\nAn agent whose most frequent answer is less than half of its replies is probably wrong.\n"
+STABILITY = " ({what}: {count} of its {all} replies)"
+WHAT = {"stability": "its most frequent answer", "answer_stability": "the answer given here"}
+HINT = "\nAn agent for which this is less than half of its replies is probably wrong.\n"
 GROUPED = "Answer {answer}, given by {count} of {all}: {name}"
 NO_ANSWER = "No readable answer: {name}"
 
@@ -70,6 +71,11 @@ class TableWords:
     def rates(self) -> bool:
         """Whether a confidence is asked for."""
         return self.confidence == "stated"
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the confidence is computed from a seat's own answers."""
+        return self.confidence in WHAT
 
     @property
     def is_seen(self) -> bool:
@@ -138,11 +144,11 @@ def show_replies(
     if words.shown == "history":
         names = [f"Agent {seat + 1}, round {turn.round + 1}" for seat, turn in heard]
     # Of one reply alone nothing can be told: the paper shows it from the third round on.
-    has_hint = words.confidence == "stability" and words.show_confidence and len(history) > 2
+    has_hint = words.is_counted and words.show_confidence and len(history) > 2
     if has_hint:
         seats = [seat for seat, _ in heard]
         names = [
-            name + stability_words(history, seat, words.question)
+            name + stability_words(history, seat, words)
             for name, seat in zip(names, seats, strict=True)
         ]
     if words.shown == "grouped":
@@ -192,18 +198,21 @@ def by_answer(
     return [turn for turn, _, _ in ranked], headings
 
 
-def stability(history: History, seat: int, question: Subject) -> tuple[int, int]:
-    """Return (count of a seat's most frequent answer so far, count of its replies).
+def stability(history: History, seat: int, words: TableWords) -> tuple[int, int]:
+    """Return (count of a seat's most frequent or last answer so far, count of its replies).
 
-    Unreadable replies are replies, and no answer.
+    Unreadable replies are replies, and no answer; a last reply without an answer counts 0.
     """
     said = [turns[seat] for turns in history]
-    turns = [turn for turn in said if turn is not None]
-    counts = Counter(vote for vote in asking.votes(turns, question) if vote is not None)
-    return max(counts.values(), default=0), len(turns)
+    votes = asking.votes([turn for turn in said if turn is not None], words.question)
+    counts = Counter(vote for vote in votes if vote is not None)
+    if words.confidence == "answer_stability":
+        last = votes[-1] if votes else None
+        return 0 if last is None else counts[last], len(votes)
+    return max(counts.values(), default=0), len(votes)
 
 
-def stability_words(history: History, seat: int, question: Subject) -> str:
+def stability_words(history: History, seat: int, words: TableWords) -> str:
     """Return the words that tell how stable a seat's answer is."""
-    count, replies = stability(history, seat, question)
-    return STABILITY.format(count=count, all=replies)
+    count, replies = stability(history, seat, words)
+    return STABILITY.format(what=WHAT[words.confidence], count=count, all=replies)

@@ -13,7 +13,7 @@ from agents.scripted import scripted_model
 from arena.errors import StudyError
 from arena.play.episode import Episode
 from arena.play.memory import MemoryJournal
-from arena.types import Agent, Request, Subject
+from arena.types import Agent, Request, Subject, Turn
 from protocols import laws
 from protocols.round_table import (
     PRESETS,
@@ -22,6 +22,7 @@ from protocols.round_table import (
     round_table,
     weight_function,
 )
+from protocols.round_table_prompts import Confidence, TableWords, stability
 from protocols.society_of_minds import society_of_minds
 from tests.in_memory import final_of, others_of, rows_of_play
 from tests.question_agents import CHOICE, QUESTION, Script, box, by_seed
@@ -244,6 +245,32 @@ def test_stability_is_shown_from_the_third_round_on() -> None:
     words = seen["agent1", "revision", 2, 0]
     assert "Agent 1 (its most frequent answer: 1 of its 2 replies)" in words
     assert "Agent 2 (its most frequent answer: 2 of its 2 replies)" in words
+
+
+@pytest.mark.parametrize(
+    ("answers", "of_mode", "of_answer"),
+    [
+        ((5, 7), (1, 2), (1, 2)),
+        ((5, 7, 7), (2, 3), (2, 3)),
+        ((1, 2, 3, 3, 1), (2, 5), (2, 5)),
+        ((1, 1, 2), (2, 3), (1, 3)),
+        ((1, None), (1, 2), (0, 2)),
+        ((None, None), (0, 2), (0, 2)),
+    ],
+)
+def test_stability_counts_the_most_frequent_answer_or_the_one_given(
+    answers: tuple[int | None, ...], of_mode: tuple[int, int], of_answer: tuple[int, int]
+) -> None:
+    turns = [
+        Turn("e", "agent0", step, "answer", step, "", "", answer=None if a is None else str(a))
+        for step, a in enumerate(answers)
+    ]
+    kinds: tuple[Confidence, ...] = ("stability", "answer_stability")
+    counts = [
+        stability([[turn] for turn in turns], 0, TableWords(QUESTION, "latest", True, kind, True))
+        for kind in kinds
+    ]
+    assert counts == [of_mode, of_answer]
 
 
 @pytest.mark.parametrize(
