@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from arena.errors import StudyError
+from arena.machines.code import code_hash
 from arena.machines.places import OnRay
 from arena.packages import HOME, PACKAGES
 
@@ -129,6 +130,8 @@ def join(ray: Any, address: str | None) -> bool:
         check_answers(address)
     elif "RAY_ADDRESS" not in os.environ and not found_near():
         return False
+    # Before it is packed: what is compared is what travels.
+    code_hash()
     code = {"py_modules": [str(folder) for folder in CODE]}
     try:
         ray.init(address=address or "auto", runtime_env=code, **QUIET)
