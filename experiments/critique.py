@@ -6,6 +6,7 @@ The paper is "Critique Ability of Large Language Models" (CriticBench, Liangchen
     arena run critique                     simulated solvers and questions, no key, seconds
     arena report --study critique          how often critics are right
     arena report --study "critique votes"  votes with and without a self-check
+    python critique.py                     this file as a program: errors beside the paper's
     arena run critique -o models=openai/gpt-4o-mini -o questions=gsm8k.jsonl
     arena run critique -o models=openai/gpt-4o-mini -o critics=anthropic/claude-haiku-4-5 \\
         -o questions=gsm8k.jsonl           another model as the critic
@@ -36,13 +37,17 @@ from collections.abc import Sequence
 
 from agents import agent
 from agents.simulated.questions import simulated_questions
-from arena import Arm, Sampling, Stage, Study
+from analysis.reports.report import debate_report
+from arena import Arena, Arm, Sampling, Stage, Study
+from arena.cli.study_program import run_study_program
 from arena.studies.questions import questions as read_questions
 from protocols.critique import Certainty, self_check
 from protocols.scoring import score
 from protocols.self_consistency import self_consistency
 
 SOLVERS = ["sim/solver:critic=0.7"]
+# By how much a self-check changes the error of a vote on GSM8K, percent of that error.
+PAPER = {"GPT-4": -9.52, "PaLM-2": -16.09, "ChatGPT": -3.03}
 
 
 def study(
@@ -99,3 +104,24 @@ def study(
         subjects,
     )
     return [replies, *judged, votes]
+
+
+def show_results(arena: Arena, played: Study) -> None:
+    """Print the report of the votes, and by how much their errors change, beside the paper's."""
+    whole = debate_report(arena.path, played.name)
+    print(whole)
+    answers = whole.results[0].answers
+    assert answers is not None
+    error = {row.arm: 1 - row.accuracy.share.all.mean for row in answers.arms}
+    paper = ", ".join(f"{name} {change:+.2f}" for name, change in PAPER.items())
+    print(f"\nError of a vote: {error['vote']:.3f}")
+    for arm in ("self-check", "more samples"):
+        change = 100 * (error[arm] / error["vote"] - 1) if error["vote"] else 0.0
+        known = paper if arm == "self-check" else "not known"
+        print(f"  {arm:13} {error[arm]:.3f} ({change:+.2f}% of the error); the paper: {known}")
+    if whole.results[0].simulated:
+        print("SIMULATED: how often a critic is right was planted.")
+
+
+if __name__ == "__main__":
+    run_study_program(__file__, show_results)

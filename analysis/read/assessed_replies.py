@@ -31,6 +31,26 @@ ASSESSED = """
     where s.name = $name and ($study is null or e.study = $study)
     order by e.study, e.arm, w.agent, j.agent, e.subject, e.episode, s.seat, s.step
 """
+# A verdict that a seat gave inside the play, on the reply that it was shown.  Its answer is that of
+# the judged seat at the stage of its round, where a reply was written anew.
+VERDICTS = """
+    select e.study, e.arm, e.subject, w.model as model, w.agent as speaker, j.model as by_model,
+           j.agent as by_agent, e.episode, t.phase, length(t.public)::double as characters,
+           t.flags, g.correct::double as correct, g.canonical, null::double as stated,
+           case v.answer when 'right' then 1.0 when 'wrong' then 0.0 end as value,
+           coalesce(v.answer, 'no verdict') as status
+    from latest_turns v join episodes e using (episode)
+    join saw x on x.episode = v.episode and x.seat = v.seat and x.step = v.step
+    join latest_turns t on t.episode = x.seen_episode and t.seat = x.seen_seat
+        and t.step = x.seen_step
+    join seats w on w.episode = t.episode and w.seat = t.seat
+    join seats j on j.episode = v.episode and j.seat = v.seat
+    left join latest_answers g on g.episode = t.episode and g.seat = t.seat and g.stage = t.round
+    where v.phase in ('critique', 'feedback') and e.status = 'done'
+      and e.protocol in ('self_check', 'critique_and_revision', 'self_refine')
+      and ($study is null or e.study = $study)
+    order by e.study, e.arm, w.agent, j.agent, e.subject, e.episode, t.seat, t.step
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +90,18 @@ def read_assessed(
     con: duckdb.DuckDBPyConnection, name: str, study: str | None
 ) -> dict[str, tuple[AssessedReplies, ...]]:
     """Return the replies that an estimator has scored, by the study in which they were spoken."""
-    cursor = con.execute(ASSESSED, {"name": name, "study": study})
+    return grouped(con.execute(ASSESSED, {"name": name, "study": study}))
+
+
+def read_verdicts(
+    con: duckdb.DuckDBPyConnection, study: str | None
+) -> dict[str, tuple[AssessedReplies, ...]]:
+    """Return the replies that were judged right or wrong inside their own plays, by study."""
+    return grouped(con.execute(VERDICTS, {"study": study}))
+
+
+def grouped(cursor: duckdb.DuckDBPyConnection) -> dict[str, tuple[AssessedReplies, ...]]:
+    """Return the rows of a query by study, and by arm, speaker and assessor within it."""
     columns = [each[0] for each in cursor.description or ()]
     groups: defaultdict[tuple[str, ...], list[dict[str, object]]] = defaultdict(list)
     for values in cursor.fetchall():

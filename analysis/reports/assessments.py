@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from analysis.read.assessed_replies import read_assessed
+from analysis.read.assessed_replies import read_assessed, read_verdicts
 from analysis.read.contexts import read_contexts
 from analysis.read.influence import read_influence
 from analysis.read.juries import read_juries
@@ -42,6 +42,8 @@ VIEWS = (
     *("episodes", "latest_turns", "latest_answers", "latest_scores", "calls"),
     *("following", "gradable"),
 )
+# Protocols in which a seat judges replies of the same play.
+CRITICS = {"self_check", "critique_and_revision", "self_refine"}
 WEIGHING = {"situated_faithfulness", "weigh_peer"}
 PROTOCOLS = "select distinct protocol from episodes"
 
@@ -86,6 +88,7 @@ def read_assessments(
         options = read_option_answers(con, study) if "ask_again" in played else {}
         scores = read_option_scores(con, study) if "option_probability" in played else {}
         critiques = read_assessed(con, "critique", study) if "critique" in played else {}
+        verdicts = read_verdicts(con, study) if CRITICS & played else {}
         heard = read_assessed(con, "listener", study) if "listener" in played else {}
         thoughts = read_thinking(con, study) if "thinking_out_loud" in played else {}
         weighed = read_contexts(con, study) if WEIGHING & played else {}
@@ -98,7 +101,10 @@ def read_assessments(
         name: Assessments(
             tuple(options_row(each) for each in options.get(name, ())) or None,
             tuple(row for each in scores.get(name, ()) for row in reasoning_rows(each)) or None,
-            tuple(critique_row(each) for each in critiques.get(name, ())) or None,
+            tuple(
+                critique_row(each) for each in (*critiques.get(name, ()), *verdicts.get(name, ()))
+            )
+            or None,
             listener_findings(heard.get(name, ())),
             tuple(thinking_row(each) for each in thoughts.get(name, ())) or None,
             tuple(row for each in preferred.get(name, ()) for row in self_preference_rows(each))
@@ -113,6 +119,7 @@ def read_assessments(
             *options,
             *scores,
             *critiques,
+            *verdicts,
             *heard,
             *thoughts,
             *preferred,

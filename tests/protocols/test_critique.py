@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
+from statistics import mean
 
 import pytest
 
+from agents import agent
 from agents.scripted import scripted_model
+from agents.simulated.questions import simulated_questions
+from agents.simulated.solver import chances, solver_profile
+from agents.simulated.truth import expected_majority
+from agents.simulated.truth import parse_questions as parsed
+from analysis.reports.assessments import read_assessments
+from arena import Arena, Arm, Study
 from arena.errors import ProtocolError
 from arena.tournaments.stored_replies import StoredReply, StoredSamples
 from arena.types import Agent, Reply, Request, Seat, Turn
@@ -14,6 +23,7 @@ from protocols import laws
 from protocols.critique import certainty_of, check_scorer, critique, self_check
 from tests.in_memory import final_of, others_of, rows_of_play
 from tests.option_agents import scorer
+from tests.played_accuracy import accuracy_of
 from tests.question_agents import QUESTION, Script, box
 
 SAID = "secret thought"
@@ -128,6 +138,33 @@ def test_certainty_is_a_ratio_or_an_entropy(
 ) -> None:
     assert certainty_of(votes, "ratio") == ratio
     assert certainty_of(votes, "entropy") == pytest.approx(entropy)
+
+
+@pytest.mark.slow
+def test_a_self_check_is_worth_what_its_critic_is(tmp_path: Path) -> None:
+    """Checked always: who is always right finds any right answer, who never is none but all."""
+    questions = simulated_questions(120)
+    options = {"paths": 4, "threshold": 99.0}
+    error = 4 * 0.5 / 120**0.5
+    rights = [chances(solver_profile("solver"), each)[each.right] for each in parsed(questions)]
+    found = {}
+    for critic in (0.0, 0.5, 1.0):
+        solver = agent(f"sim/solver:shared=0:critic={critic}")
+        found[critic] = accuracy_of(self_check, solver, questions, options)
+    # A vote in which all agree is as certain as can be, and is not checked.
+    assert found[1.0] == pytest.approx(mean(1 - (1 - p) ** 4 for p in rights), abs=error)
+    assert found[0.0] == pytest.approx(mean(p**4 for p in rights), abs=error)
+    # A critic at chance mends nothing: what it drops is as often right as it was.
+    vote = expected_majority("solver:shared=0", questions, 4)
+    assert found[0.5] < vote + error / 2
+    # Its accuracy is reported, as that of verdicts within the play.
+    arena = Arena(tmp_path / "a.duckdb")
+    lineup = [{"solver": agent("sim/solver:shared=0:critic=0.9")}]
+    arena.run(Study("votes", [Arm("checked", self_check, lineup, options)], questions))
+    row = read_assessments(arena.path, "votes")["votes"].critiques
+    assert row is not None
+    assert (row[0].arm, row[0].own) == ("checked", True)
+    assert row[0].accuracy.ci_low < 0.9 < row[0].accuracy.ci_high
 
 
 def by_seed(request: Request) -> str:
