@@ -119,7 +119,7 @@ def count_ballots(
         return decisions.surprisingly_popular(votes, numbers)
     ranked = [None if each is None else [named[a] for a in parse_letters(each)] for each in said]
     if kind == "vote":
-        return decisions.plurality([None if each is None else each[0] for each in ranked])
+        return decisions.plurality([each[0] if each else None for each in ranked])
     if kind == "approval":
         return decisions.approval(ranked, answers)
     if kind == "runoff":

@@ -45,7 +45,5 @@ def two_scores(reply: Reply | str, *, reask: bool = True) -> Reading:
 
 def parse_scores(said: str | None) -> tuple[float, float] | None:
     """Return the two scores that were read, None where there are none."""
-    if said is None:
-        return None
-    first, second = said.split(", ")
-    return float(first), float(second)
+    numbers = [] if said is None else said.split(", ")
+    return (float(numbers[0]), float(numbers[1])) if len(numbers) == 2 else None

@@ -159,3 +159,18 @@ def test_a_budget_can_be_one_of_all_calls() -> None:
     assert all(arm.options["reask"] is False for arm in once)
     # Not set where it is not given: the ids of such studies stay as they are.
     assert all("reask" not in arm.options for arm in arms(SOLVER, calls=4, protocols=named_arms))
+
+
+def test_a_table_that_may_end_early_is_estimated_by_its_longest_play() -> None:
+    solver = agent_with_capabilities(by_seed)
+    longest = {
+        ("round_table", "reconcile"): 3 * 3,
+        ("round_table", "ford"): 2 + 6,
+        ("moderated", "mad"): 3 * 3 + 2,
+        ("drafting", "memory"): 3 + 3 * 10,
+        ("drafting", "vote"): 3 + 3 * 10 + 8 * (3 + 3),
+    }
+    for (name, preset), calls in longest.items():
+        protocol = named(name)
+        options = protocol.__globals__["PRESETS"][preset]
+        assert estimate_question(protocol, solver, options).calls == calls, (name, preset)
