@@ -23,7 +23,7 @@ from arena.calls.batch_rounds import BatchRounds
 from arena.calls.ledger import RunContext
 from arena.calls.rate_limits import Slot
 from arena.calls.servings import Serving
-from arena.errors import BudgetSpentError, ReplayError, StoreError, StudyError
+from arena.errors import ArenaError, BudgetSpentError, ReplayError, StoreError, StudyError
 from arena.machines.record_share import share_of
 from arena.machines.record_wire import Wire, Words
 from arena.machines.study_source import StudySource
@@ -236,8 +236,12 @@ class Record:
             now = time.monotonic()
             part.waits = words["state"]["waits"]
             part.waiting = [(why, of, now + s) for why, of, s in words["state"]["waiting"]]
-            waiting = [each for one in self.parts for each in one.waiting]
-            stats.waiting = dict(enumerate(waiting))
+            self._note_waiting()
+
+    def _note_waiting(self) -> None:
+        """Note which calls of all parts wait for their next attempt."""
+        waiting = [each for part in self.parts for each in part.waiting]
+        self.run.stats.waiting = dict(enumerate(waiting))
 
     def _tell_all(self, name: str, value: object) -> None:
         for part in self.parts:
@@ -293,6 +297,7 @@ class Record:
                 # Nobody knows whether it was sent: the next run reads it from the journal.
                 self.run.budget.settle(worst_usd, worst_usd)
         self.run.stats.in_flight -= part.in_flight
+        self._note_waiting()
         if part.greeting is not None:
             part.greeting.cancel()
         part.held.clear()
@@ -338,10 +343,13 @@ class Record:
         gone += [sentence for sentence in end["gone"] if sentence not in gone]
         if end["kind"] == "replay":
             self._replays.append(end["error"])
-        elif end["kind"] == "study":
-            self.fail(StudyError(end["error"]))
-        elif end["kind"] == "store":
-            self.fail(StoreError(end["error"]))
+        elif end["kind"]:
+            kind = StudyError if end["kind"] == "study" else StoreError
+            self.on_fault(part, kind(end["error"]))
+
+    def on_fault(self, part: Part, error: ArenaError) -> None:
+        """Do what is to be done when a part cannot play: the run ends with its error."""
+        self.fail(error)
 
     async def end_parts(self) -> None:
         """Let all parts stop, and wait for them, though not for long."""

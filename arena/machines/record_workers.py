@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from contextlib import AbstractAsyncContextManager
 
-from arena.errors import StudyError
+from arena.errors import ArenaError, StudyError
 from arena.machines.record_server import Part, Record
 from arena.machines.study_source import StudySource
 
@@ -80,6 +80,13 @@ class WorkedRecord(Record):
                     f"the process that plays share {share} died {deaths} times before its first"
                     f" call ({why}); what was said so far is kept"
                 )
+
+    def on_fault(self, part: Part, error: ArenaError) -> None:
+        """End the run with the error of a worker; who begins a part by hand is told of it there."""
+        if self.workers:
+            self.fail(error)
+        else:
+            self.run.stats.notes.append(f"{part.name} cannot play: {error}")
 
     def on_lost(self, part: Part) -> None:
         """Note how much a part has written; without workers, see whether all is played."""

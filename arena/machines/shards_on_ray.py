@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from arena.errors import StoreError, StudyError
 from arena.machines.places import OnRay
 from arena.machines.processes import play_with
-from arena.machines.ray_cluster import check_installed, connect
+from arena.machines.ray_cluster import Cluster, check_installed, connect
 from arena.machines.record_workers import WorkedRecord
 from arena.machines.shards import play_part
 from arena.machines.study_source import StudySource
@@ -38,7 +39,7 @@ class RayRecord(WorkedRecord):
     @asynccontextmanager
     async def listen(self) -> AsyncIterator[str]:
         """Join the cluster, and listen at this node's address in it."""
-        cluster = await asyncio.to_thread(connect, self.place)
+        cluster = await join(self.place)
         import ray
 
         # With fewer cores than workers, these share them.
@@ -67,6 +68,34 @@ class RayRecord(WorkedRecord):
             ray.cancel(playing, force=True)
             raise
         return why
+
+
+async def join(place: OnRay) -> Cluster:
+    """Join a cluster, on a thread that does not keep this process if Ray never answers."""
+    loop = asyncio.get_running_loop()
+    joined: asyncio.Future[Cluster] = loop.create_future()
+
+    def on_thread() -> None:
+        """Join, and say so if anybody still waits."""
+        outcome: Cluster | StudyError
+        try:
+            outcome = connect(place)
+        except StudyError as error:
+            outcome = error
+        with suppress(RuntimeError):  # the run has ended meanwhile
+            loop.call_soon_threadsafe(note, outcome)
+
+    def note(outcome: Cluster | StudyError) -> None:
+        """End the wait, unless it has been given up."""
+        if joined.done():
+            return
+        if isinstance(outcome, StudyError):
+            joined.set_exception(outcome)
+        else:
+            joined.set_result(outcome)
+
+    threading.Thread(target=on_thread, name="joining Ray", daemon=True).start()
+    return await joined
 
 
 def play_in_worker(address: str, number: int, of: int, secret: str, keys: Path | None) -> str:

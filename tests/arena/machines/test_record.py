@@ -245,9 +245,14 @@ async def test_a_part_with_other_code_is_refused(path: Path) -> None:
 
 
 async def play_with_other(path: Path, talks: Study, other: Study) -> None:
-    """Keep the record of one study, and join it with another one."""
-    async with kept(Arena(path), talks) as (address, _, _):
-        await play_part(address, 1, 1, "another", other)
+    """Keep the record of one study, join it with another one, and then with the right one."""
+    async with kept(Arena(path), talks) as (address, record, run):
+        try:
+            await play_part(address, 1, 1, "another", other)
+        finally:
+            assert "another cannot play" in record.run.stats.notes[-1]
+            await play_part(address, 1, 1, "the right one", talks)
+            assert (await run).open == 0
 
 
 async def test_a_share_that_is_played_already_is_given_to_nobody_else(path: Path) -> None:
