@@ -29,6 +29,7 @@ from arena.play.reading import as_reply, unfinished_reason
 from arena.play.reasoning import part_reasoning
 from arena.types import Answer, Reading, Reply, Seat, Subject
 from protocols import asking
+from protocols.parsing.tagged import tagged
 
 VERSION = "1"
 
@@ -49,7 +50,6 @@ ASK_EXAMPLES = (
 )
 NO_EXAMPLES = "no demonstrations"
 FEWER = "fewer demonstrations"
-EXAMPLE = re.compile(r"<example>(?P<example>.*?)</example>", re.DOTALL | re.IGNORECASE)
 PARTS = ("question", "solution", "answer")
 # Before each example but the first, as they are shown.
 BETWEEN = re.compile(r"\n(?=Question: )")
@@ -114,7 +114,7 @@ def read_examples(
     """
     reply = as_reply(reply)
     words = part_reasoning(reply.text).words
-    found = [example_text(match["example"], reasoning) for match in EXAMPLE.finditer(words)]
+    found = [example_text(each, reasoning) for each in tagged(words, "example")]
     whole = [each for each in found if each is not None]
     unfinished = unfinished_reason(reply)
     doubts = (unfinished,) if unfinished else ()
@@ -127,10 +127,7 @@ def read_examples(
 
 def example_text(example: str, reasoning: bool) -> str | None:
     """Return an example as it is shown, None if one of its parts is missing or empty."""
-    said = {}
-    for part in PARTS:
-        match = re.search(rf"<{part}>(.*?)</{part}>", example, re.DOTALL | re.IGNORECASE)
-        said[part] = match[1].strip() if match else ""
+    said = {part: next(iter(tagged(example, part)), "") for part in PARTS}
     if not said["question"] or not said["answer"] or (reasoning and not said["solution"]):
         return None
     solution = f"Solution: {BETWEEN.sub(' ', said['solution'])}\n" if reasoning else ""

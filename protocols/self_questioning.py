@@ -17,7 +17,6 @@ answers), and that the passage stands for retrieval.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -33,6 +32,7 @@ from arena.play.reasoning import part_reasoning
 from arena.types import Answer, Reading, Reply, Seat, Subject
 from protocols import asking
 from protocols.parsing.answers import answer
+from protocols.parsing.tagged import tagged
 
 VERSION = "1"
 
@@ -79,7 +79,6 @@ ASK_QUESTIONS = (
     "No question could be read. Write the questions once more, each between <question> and"
     " </question>."
 )
-QUESTION = re.compile(r"<question>(?P<words>.*?)</question>", re.DOTALL | re.IGNORECASE)
 
 
 async def self_questioning(
@@ -147,7 +146,7 @@ def read_questions(reply: Reply | str, *, count: int, reask: bool = True) -> Rea
     """
     reply = as_reply(reply)
     words = part_reasoning(reply.text).words
-    found = [asking.on_one_line(match["words"]) for match in QUESTION.finditer(words)]
+    found = [asking.on_one_line(each) for each in tagged(words, "question")]
     kept = [each for each in found if each][:count]
     unfinished = unfinished_reason(reply)
     doubts = (unfinished,) if unfinished else ()
