@@ -23,9 +23,10 @@ SHARED_COMMENTS = {
     " study share the name (see the view agents)",
     "day": "the day on which the debate began, UTC; for imports from the file's name",
     "debates": "debates with a rating from both sides",
-    "face": "public; own: with private thoughts and rating; notes: these alone; rated: public"
-    " text and rating; verbatim: the raw reply, as a prefill or in a chat; reask_prompt,"
-    " reask_text: what it was asked again and its raw second reply, in an aside; image",
+    "face": "public; checked: public with its quotes marked as verified or not; own: with private"
+    " thoughts and rating; notes: these alone; rated: public text and rating;"
+    " verbatim: the raw reply, as a prefill or in a chat; reask_prompt, reask_text: what it was"
+    " asked again and its raw second reply, in an aside; image; passage: that of its subject",
     "failed": "attempts that failed",
     "leftover": "whether its study's last plan does not hold it: other models, motions, options or"
     " repeats; no view of results counts it",

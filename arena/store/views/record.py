@@ -201,16 +201,17 @@ RECORD: dict[str, View] = {
         question="What was said in this episode, in order, private words included?",
     ),
     "prompt_of": View(
-        "The prompt of a turn in parts: text, or a turn of somebody with the face that was"
-        " shown; nothing for imports",
+        "The prompt of a turn in parts: text, a turn of somebody with the face that was shown, or"
+        " the passage; nothing for imports",
         """
         with parts as (
-            select t.episode, t.roles, unnest(t.prompt) as part,
+            select t.roles, m.passage, unnest(t.prompt) as part,
                    generate_subscripts(t.prompt, 1) as place
             from turns t join all_episodes e on e.episode = t.episode and e.status = 'done'
+            left join subjects m using (subject)
             where starts_with(t.episode, id) and t.seat = reader and t.step = reader_step)
         select p.place, p.part.seat as author, p.part.step as author_step, p.part.face as face,
-               coalesce(p.part.text, case
+               coalesce(p.part.text, case when p.part.face = 'passage' then p.passage
                    when p.part.face not in ('notes', 'reask_prompt', 'reask_text')
                    then a.public end) as words,
                coalesce(p.roles[p.place], 'user') as role
@@ -220,9 +221,10 @@ RECORD: dict[str, View] = {
         {
             "place": "position in the prompt, from 1",
             "role": "whose message it is part of: user, or in a chat also assistant",
-            "author": "the seat whose turn it is; NULL: text of the protocol, or an image",
-            "words": "the text, or the public words of the turn; NULL: its private notes, a"
-            " re-ask, an image",
+            "author": "the seat whose turn it is; NULL: text of the protocol, an image or a"
+            " passage",
+            "words": "the text, or the public words of the turn, with quotes as they were said, or"
+            " the passage; NULL: its private notes, a re-ask, an image",
         },
         {
             "id": "the episode's id, or the beginning of it",

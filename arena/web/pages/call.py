@@ -292,14 +292,16 @@ def without_private(request: RebuiltRequest, secrets: Collection[str]) -> Rebuil
 def may_be_seen(piece: Piece, secrets: Collection[str]) -> bool:
     """Return whether everybody may read a piece.
 
-    Public faces, rated faces of public ratings, and the protocol's own words are public, unless the
-    latter are a secret, or quote one that is too long to stand there by coincidence.
+    Public and checked faces, rated faces of public ratings, the passage and the protocol's own
+    words are public, unless the latter are a secret, or quote one that is too long to stand there
+    by coincidence.
     """
     if piece.turn is None:
         return piece.text.strip() not in secrets and not any(
             secret in piece.text for secret in secrets if len(secret) >= SHORTEST_SECRET
         )
-    return piece.face == "public" or (piece.face == "rated" and piece.turn.rating_public)
+    shows_rating = piece.face == "rated" and piece.turn.rating_public
+    return piece.face in ("public", "checked") or shows_rating
 
 
 def token_of(choice: Row) -> Token:

@@ -34,7 +34,7 @@ EPISODE_BY_PREFIX = "select episode from plays where starts_with(episode, ?) lim
 EPISODE = """
     select p.episode as of, p.episode, p.study, p.arm, p.protocol, p.version, p.options,
            p.subject, p.repeat, p.started_at, m.kind as subject_kind, m.text, m.gold, m.choices,
-           m.source as subject_source,
+           m.source as subject_source, m.passage,
            coalesce((select bool_or(simulated) from runs r where r.study = p.study), false)
                as simulated
     from plays p left join subjects m using (subject) where p.episode in ($episodes)
@@ -125,6 +125,7 @@ class EpisodeRecord:
     gold: str | None
     choices: list[str] | None
     subject_source: str | None
+    passage: str | None
     simulated: bool
     seats: Mapping[str, EpisodeSeat]
     status: str = "open"

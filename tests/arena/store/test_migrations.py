@@ -261,3 +261,24 @@ def test_views_that_this_program_made_are_not_made_for_each_reader(tmp_path: Pat
         views = con.execute("select count(*) from duckdb_views() where database_name = 'temp'")
         assert views.fetchall() == [(0,)]
         assert con.execute("select count(*) from leaderboard").fetchall() == [(0,)]
+
+
+@pytest.mark.slow
+def test_a_store_before_passages_is_read_as_it_is_and_has_them_after_the_next_run(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "eleven.duckdb"
+    Arena(path).run(study(subjects=2), selection=RunSelection(limit=1))
+    with closing(duckdb.connect(str(path))) as con:
+        views = "select view_name from duckdb_views() where not internal"
+        for (view,) in con.execute(views).fetchall():
+            con.execute(f"drop view {view}")
+        for column in ("passage", "published"):
+            con.execute(f"alter table subjects drop column {column}")
+        con.execute("update store_info set schema_version = 11, views = 'of another version'")
+    shown = "select count(*), count(passage), count(published) from subjects"
+    assert Arena(path).sql(shown).rows == ((1, 0, 0),)
+    assert Arena(path).run(study(subjects=2)).done == 2
+    assert Arena(path).sql(shown).rows == ((2, 0, 0),)
+    with closing(duckdb.connect(str(path), read_only=True)) as con:
+        assert con.execute("select schema_version from store_info").fetchone() == (12,)
