@@ -242,8 +242,9 @@ class PartStats(RunStats):
         if counts:
             words["counts"] = counts
         if notes := new_notes(self, self.shown):
-            words["notes"] = notes
-            words["refused"] = self.probes.refused
+            refused = self.probes.refused
+            words["notes"] = [note for note in notes if note not in refused.values()]
+            words["refused"] = refused
 
     def state(self) -> Words:
         """Return what waits: calls by (reason, model, seconds left), and sentences."""
