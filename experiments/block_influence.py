@@ -4,7 +4,6 @@ The paper is "Learning from Peers in Reasoning Models" (LeaP; Tongxu Luo et al.,
 its figure 9.
 
     arena run block_influence              simulated solvers and questions, no key, seconds
-    arena run block_influence -o model=toy/sum -o number=10 -o sizes=8,3,24,16,8 -o part=0
     arena run block_influence -o model=local/Qwen/QwQ-32B -o questions=aime.jsonl \\
         -o sizes=32,8,4096,256,256
     arena report --study block_influence   by block: another answer, to right, to wrong
@@ -28,7 +27,6 @@ from __future__ import annotations
 from agents import agent
 from agents.simulated.leap_truth import expected_change
 from agents.simulated.questions import simulated_questions
-from agents.toy.problems import sums
 from analysis.reports.report import debate_report
 from arena import Arena, Arm, Sampling, Study
 from arena.cli.study_program import run_study_program
@@ -59,14 +57,14 @@ def study(
     """Return LeaP, and its arm without peers, with answers before and after each block.
 
     `questions` is a file or a name of the hub, with the columns `question` and `answer`, or else
-    `number` simulated questions, sums for the toy.
+    `number` simulated questions.  `part` holds the turns that a block follows.
     """
-    toy = model.startswith("toy/")
     solver = agent(model, sampling=Sampling(temperature=temperature), drop_unsupported=True)
-    if questions:
-        subjects = read_questions(questions, question=question, gold=answer)
-    else:
-        subjects = sums(number) if toy else simulated_questions(number)
+    subjects = (
+        read_questions(questions, question=question, gold=answer)
+        if questions
+        else simulated_questions(number)
+    )
     numbers = dict(zip(NAMES, sizes or SIMULATED_SIZES, strict=True))
     options: dict[str, object] = {**numbers, "probes": True, "top_k": top_k, "opens": opens}
     options |= {"part": part} if part else {}
