@@ -41,7 +41,9 @@ PROTOCOLS = (
 )
 SHORT_REPLY_TOKENS = 50
 # With a passage, for protocols that show one.
-QUESTION = Subject("How many calls?", "question", passage="As many as it takes.")
+QUESTION = Subject(
+    "How many calls?", "question", "A", ("four", "five"), passage="As many as it takes."
+)
 
 
 def arms(

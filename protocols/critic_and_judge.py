@@ -112,6 +112,12 @@ async def critic_and_judge(
     return [own, *found, informed_answer, final]
 
 
+def options_for_calls(calls: int) -> dict[str, object]:
+    """Return the options that make at most `calls` calls, which are four; StudyError for fewer."""
+    asking.check_calls(calls, 4, "critic_and_judge needs four calls")
+    return {}
+
+
 def verdict(seat: str, turn: Turn, is_right: bool | None) -> Answer:
     """Return what somebody says of a reply as an answer that is not final.
 

@@ -66,10 +66,10 @@ CHOICE, BELIEF = "choice", "belief"
 
 PRESETS: dict[str, dict[str, object]] = {
     "khan": {},
-    "khan interactive": {"judging": "asks"},
-    "khan sequential": {"schedule": "sequential"},
+    "khan_interactive": {"judging": "asks"},
+    "khan_sequential": {"schedule": "sequential"},
     "michael": {"schedule": "sequential", "judging": "may end", "beliefs": True, "rounds": 5},
-    "kenton open": {"argues": "chosen"},
+    "kenton_open": {"argues": "chosen"},
     "arnesen": {"hears": "nobody", "rounds": 2},
 }
 
@@ -294,6 +294,20 @@ async def hear_verdict(
         floor.verdict,
         may_deny=may_deny,
     )
+
+
+def options_for_calls(calls: int, preset: str = "khan") -> dict[str, object]:
+    """Return the options of a preset that make at most `calls` calls a debate, by its rounds.
+
+    A consultancy makes fewer.  Raises StudyError for fewer calls than one round needs.
+    """
+    options = PRESETS[preset]
+    asks = options.get("judging", "silent") != "silent"
+    once = 2 + (options.get("argues") == "chosen") + bool(options.get("beliefs"))
+    asking.check_calls(calls, once + 2, f"a debate of two sides ({preset}) needs {once + 2} calls")
+    # Two speeches a round, and a question of the judge before each round but the first.
+    rounds = (calls - once + asks) // (2 + asks)
+    return {**options, "rounds": rounds}
 
 
 def code(episode: Episode) -> str:

@@ -30,6 +30,7 @@ from arena.tournaments.stages import Rename, Stage, count_episodes, rename_stage
 from arena.tournaments.stored_arguments import Form, StoredArgument, side_of, stored_arguments
 from arena.types import Agent, Answer, Sampling, Seat, Subject, Turn
 from protocols import oversight_words as words
+from protocols.asking import check_calls
 from protocols.oversight_words import Claim
 from protocols.parsing.judgements import NEITHER, Letters, judgement, letter_alone
 
@@ -338,6 +339,12 @@ def claims_in(argument: StoredArgument) -> tuple[Claim, Claim]:
     if not letters:
         return assigned(argument)
     return claim_of(argument, letters[0]), beside(argument, letters[0])
+
+
+def options_for_calls(calls: int) -> dict[str, object]:
+    """Return the options that make at most `calls` calls: one order of the letters, or both."""
+    check_calls(calls, 1, "a judge needs one call")
+    return {"orders": "both" if calls > 1 else "as drawn"}
 
 
 def panel(

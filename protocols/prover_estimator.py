@@ -36,7 +36,7 @@ from arena.play.prompt import Prompt, passage
 from arena.play.reading import as_reply, unfinished_reason
 from arena.private import reveal
 from arena.types import Answer, Reading, Reply, Seat, Subject
-from protocols.asking import on_one_line
+from protocols.asking import check_calls, on_one_line
 from protocols.oversight_judges import assigned
 from protocols.oversight_words import END_OF_TEXT, TEXT, Claim
 from protocols.parsing import tags
@@ -177,6 +177,12 @@ async def prover_estimator(
         sure = 1.0 if checked.confidence is None else reveal(checked.confidence)
         chances[place] = sure if checked.answer == "true" else 1 - sure
     return [before, decided(judge, claim, other, chances, final=True)]
+
+
+def options_for_calls(calls: int) -> dict[str, object]:
+    """Return the options that make at most `calls` calls, which are four; StudyError for fewer."""
+    check_calls(calls, 4, "prover_estimator needs four calls")
+    return {}
 
 
 def decided(

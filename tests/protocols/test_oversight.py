@@ -14,10 +14,11 @@ from agents import agent
 from agents.scripted import scripted_model
 from agents.simulated.passages import facts_in, simulated_passages
 from arena import Agent, Arena, Arm, Study, Subject
+from arena.errors import StudyError
 from arena.quotes import plain_words
 from arena.types import Request
 from protocols import laws
-from protocols.oversight import PRESETS, consultancy, judged_debate
+from protocols.oversight import PRESETS, consultancy, judged_debate, options_for_calls
 from protocols.oversight_judges import judge_alone
 from tests.watched_plays import play_once, words_of
 
@@ -68,6 +69,17 @@ def test_calls_are_those_of_the_formulas(best_of: int, critiques: int, judging: 
     assert len(both.turns) == 2 * 2 * turns + asked + 2
     alone = play_once(consultancy, ONE, QUESTION, options)
     assert len(alone.turns) == 2 * turns + asked + 2
+
+
+@pytest.mark.parametrize("preset", list(PRESETS))
+@pytest.mark.parametrize("calls", [8, 13])
+def test_no_more_calls_are_made_than_a_budget_has(preset: str, calls: int) -> None:
+    never = {**TWO, "judge": agent("sim/evidence_judge:ends=1:trust=0.1:doubt=0.1")}
+    options = options_for_calls(calls, preset)
+    made = len(play_once(judged_debate, never, QUESTION, options).turns)
+    assert calls - 2 <= made <= calls
+    with pytest.raises(StudyError, match="calls are too few"):
+        options_for_calls(3, preset)
 
 
 def test_a_choice_and_a_belief_before_the_debate_are_one_call_each() -> None:
