@@ -13,6 +13,7 @@ from agents.scripted import scripted_model
 from arena.errors import StudyError
 from arena.play.episode import Episode
 from arena.play.memory import MemoryJournal
+from arena.tournaments.orders import williams
 from arena.types import Agent, Request, Subject, Turn
 from protocols import laws
 from protocols.round_table import (
@@ -375,6 +376,20 @@ def test_williams_rows_change_who_is_read_first() -> None:
         assert sorted(order[place] for order in orders) == sorted(
             f"Agent {number}" for number in (1, 2, 3, 4) for _ in range(2)
         )
+
+
+def test_williams_rows_change_who_speaks_first_where_seats_speak_in_turn() -> None:
+    spoke: dict[int, list[int]] = {}
+
+    def script(request: Request) -> str:
+        place = request.place
+        spoke.setdefault(place.round, []).append(int(place.seat[-1]))
+        return box(place.round)
+
+    table(script, order="in_turn", agents=4, rounds=5, places="williams")
+    orders = [tuple(spoke[round]) for round in range(1, 5)]
+    assert sorted(orders) == sorted(williams(4))
+    assert spoke[0] == [0, 1, 2, 3]
 
 
 def test_options_are_read_as_letters() -> None:

@@ -121,4 +121,43 @@ PLACE_VIEWS: dict[str, View] = {
             "change": "accuracy minus accuracy_at_first: what talking has changed, on average",
         },
     ),
+    "early_ends": View(
+        "What an end at the first agreement of all seats saves and changes, in plays that went on:"
+        " by arm, of tables that have several stages",
+        """
+        with staged as (
+            select episode, stage, count(*) as seats, count(canonical) as readable,
+                   count(distinct canonical) as kinds, any_value(canonical) as canonical,
+                   bool_or(correct) as correct
+            from latest_answers where not final group by episode, stage),
+        size as (
+            select episode, max(seats) as seats, max(stage) as last, sum(seats) as answers
+            from staged group by episode having max(stage) > 0),
+        agreed as (
+            select a.episode, min(a.stage) as stage, arg_min(a.canonical, a.stage) as canonical,
+                   arg_min(a.correct, a.stage) as correct
+            from staged a join size s using (episode)
+            where a.kinds = 1 and a.readable = s.seats and a.seats = s.seats group by a.episode),
+        after as (
+            select a.episode, sum(a.seats) as answers from staged a
+            join agreed g on g.episode = a.episode and a.stage > g.stage group by a.episode)
+        select q.study, q.arm, count(*) as plays, count(g.episode) as agreed,
+               avg(g.stage) as mean_stage, coalesce(sum(f.answers), 0) / sum(s.answers) as saved,
+               count(*) filter (g.canonical = q.canonical) as same_answer,
+               count(*) filter (g.correct and not coalesce(q.correct, false)) as right_to_wrong,
+               count(*) filter (not g.correct and coalesce(q.correct, false)) as wrong_to_right
+        from question_plays q join size s using (episode)
+        left join agreed g using (episode) left join after f using (episode)
+        group by q.study, q.arm order by q.study, q.arm
+        """,
+        {
+            "plays": "finished plays that have several stages",
+            "agreed": "plays in which all seats gave one answer at some stage",
+            "mean_stage": "the mean of the first such stage, from 0",
+            "saved": "share of all answers of the plays that were given after it",
+            "same_answer": "agreed plays whose final answer is the one that was agreed on",
+            "right_to_wrong": "agreed plays that were right then, and are not right in the end",
+            "wrong_to_right": "agreed plays that were wrong then, and are right in the end",
+        },
+    ),
 }

@@ -63,6 +63,7 @@ VIEW_QUESTIONS = {
     "reading_places": "In which place of whose prompt did each turn stand?",
     "place_effects": "Is a reply that stands first, or last, in a prompt followed more often?",
     "accuracy_by_stage": "Do agents at a table get better from round to round?",
+    "early_ends": "What would an end at the first agreement save, and what would it change?",
     "seat_turns": "What did each seat of any protocol do in each of its turns?",
     "seat_ratings": "How sure was each seat of any protocol in each of its turns, and how long?",
     "seat_confidence": "How sure are seats of any protocol by phase, and how many words do they"

@@ -70,3 +70,23 @@ def test_stages_are_compared_with_the_first_answers_of_the_same_seats(arena: Are
         (0, 1, 3, pytest.approx(1 / 3), pytest.approx(1 / 3), 0),
         (1, 1, 3, pytest.approx(2 / 3), pytest.approx(1 / 3), pytest.approx(1 / 3)),
     ]
+
+
+def test_an_early_end_saves_what_comes_after_the_first_agreement(tmp_path: Path) -> None:
+    said = {"agent0": [4, 4, 5], "agent1": [5, 4, 5], "agent2": [4, 4, 4]}
+
+    def script(request: Request) -> str:
+        return box(said[request.place.seat][request.place.round])
+
+    arena = play(tmp_path / "a.duckdb", society_of_minds, script, {"rounds": 3})
+    rows = arena.sql(
+        "select plays, agreed, mean_stage, saved, same_answer, right_to_wrong, wrong_to_right"
+        " from early_ends"
+    ).rows
+    # All say 4 in the second round, and two of them 5, which is wrong, in the third.
+    assert list(rows) == [(1, 1, 1.0, pytest.approx(1 / 3), 0, 1, 0)]
+
+
+def test_a_table_that_never_agrees_has_nothing_to_save(arena: Arena) -> None:
+    rows = arena.sql("select plays, agreed, mean_stage, saved from early_ends").rows
+    assert list(rows) == [(1, 0, None, 0)]
