@@ -53,6 +53,7 @@ BROAD = {
 CALLED_BY_OTHERS = {
     "agents.local.readouts.attention_chain.watched_attention",
     "agents.local.forward.page_attention",
+    "agents.local.row_attention.row_attention",
 }
 MOST_LINES = 440
 LONGEST_FUNCTION = 60

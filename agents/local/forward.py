@@ -22,6 +22,7 @@ from transformers.cache_utils import Cache, CacheLayerMixin
 from agents.local import plain
 from agents.local.cache import cache_name
 from agents.local.lane_inputs import Pass
+from agents.local.row_attention import attention_by
 
 FAMILY = ("LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM")
 # Rotations whose frequencies do not depend on the length of the text.
@@ -374,14 +375,11 @@ class ModelForward:
 @contextmanager
 def attention_of_pages(model: PreTrainedModel, running: Running) -> Iterator[None]:
     """Let a model attend to pages for as long as the context lasts."""
-    config = model.config.get_text_config()
-    before = config._attn_implementation
-    config._attn_implementation = ATTENTION
     RUNNING.now = running
     try:
-        yield
+        with attention_by(model, ATTENTION):
+            yield
     finally:
-        config._attn_implementation = before
         del RUNNING.now
 
 

@@ -60,9 +60,10 @@ def row_attention(
     is_odd = any(options.get(name) is not None for name in ODD)
     if count > 1 or is_odd:
         if attention_mask is None or is_odd:
-            return sdpa_attention_forward(
+            own, _ = sdpa_attention_forward(
                 module, query, key, value, attention_mask, dropout, scaling, **options
             )
+            return own, None
         out = nn.functional.scaled_dot_product_attention(
             query, key, value, attention_mask, scale=scaling, enable_gqa=True
         )

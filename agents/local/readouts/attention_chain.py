@@ -30,6 +30,7 @@ from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 from transformers.utils import ModelOutput
 
 from agents.local.readouts.passes import last_states, logits_of
+from agents.local.row_attention import attention_by
 
 # What weights on the ten positions before the query are multiplied by, the nearest first.
 DAMPING = (
@@ -390,14 +391,11 @@ def watched(model: PreTrainedModel, watcher: Watcher) -> Iterator[None]:
     """
     AttentionInterface.register(ATTENTION, watched_attention)
     AttentionMaskInterface.register(ATTENTION, sdpa_mask)
-    config = model.config.get_text_config()
-    before = config._attn_implementation
-    config._attn_implementation = ATTENTION
     RUNNING.watcher = watcher
     try:
-        yield
+        with attention_by(model, ATTENTION):
+            yield
     finally:
-        config._attn_implementation = before
         del RUNNING.watcher
     if not watcher.layers:
         name = type(model).__name__
