@@ -12,7 +12,8 @@ summarise, read their peers, and think on, B times.  `--full` plays it at the si
 (16 x 4096 x 4) with a model that is as small as can be, since only tokens are counted.  Weights are
 random.
 
-On a GPU the tables of engine_gpu.py are printed instead, in under five minutes.
+On a GPU the tables of engine_gpu.py are printed instead, in under five minutes; `--dry` runs every
+part of them on a CPU with a tiny model, to show that nothing fails.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ from agents.local.measures import measure
 # Started as a program, a file finds only its neighbours.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from experiments.benchmarks.engine_gpu import print_gpu_tables
+from experiments.benchmarks.engine_gpu import FAILED, print_gpu_tables
 from experiments.benchmarks.leap_load import FULL, REDUCED, Leap, leap
 
 GREEDY = TokenSampling(0.0)
@@ -331,6 +332,9 @@ def main() -> None:
     )
     parser.add_argument("--minutes", type=float, default=5.0, help="on a GPU, the time to take")
     parser.add_argument("--tables", default="exact,free,others", help="on a GPU, which of these")
+    parser.add_argument(
+        "--dry", action="store_true", help="all parts of the tables of a GPU, tiny, on a CPU"
+    )
     parser.add_argument("--shape", choices=SHAPES, default="small")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", default="float32")
@@ -341,9 +345,12 @@ def main() -> None:
     logging.disable_progress_bar()
     name = torch.cuda.get_device_name() if options.device.startswith("cuda") else "CPU, one thread"
     print(f"torch {torch.__version__}, {name}, {options.shape}, {options.dtype}")
-    model = make_model(options.shape, options.device, options.dtype)
-    if options.device.startswith("cuda"):
+    shape = "smallest" if options.dry else options.shape
+    model = make_model(shape, options.device, options.dtype)
+    if options.dry or options.device.startswith("cuda"):
         print_gpu_tables(model, options.minutes, options.tables.split(","))
+        if FAILED:
+            sys.exit(f"failed: {', '.join(FAILED)}")
         return
     print_speed(model, options.rounds)
     print_ties(model)

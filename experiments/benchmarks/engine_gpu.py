@@ -3,6 +3,9 @@
 A decoding step must read all weights once, and the keys and values of the context of each row.
 "Share" is the time that these bytes take at the rate of a copy, measured on the same card, over the
 time that a step takes through the whole engine: scheduling, drawing and measuring included.
+
+Every part also runs on a CPU with a tiny model (`engine.py --dry`), on the plain twins of the
+kernels: a card is lent for minutes, and no part may fail then.  Its figures mean nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ from agents.local.forward import ModelForward, OwnForward
 from agents.local.lanes import LaneRows
 from agents.local.loading import LoadedModel
 from agents.local.settings import Settings
-from agents.local.sizing import EXACT_LANES, bytes_per_token, probe_logits, rows_for
+from agents.local.sizing import EXACT_LANES, bytes_per_token, centred, probe_logits, rows_for
 
 # Started as a program, a file finds only its neighbours.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -38,7 +41,11 @@ from experiments.benchmarks.leap_load import Leap, leap
 
 GENERATED = 64
 LEAP = Leap(16, 256, 4, 512, 20, 34, 64, 300, 19, 64)
+# Of a dry run: rows and their context, and a load.
+TINY = (3, 96)
+TINY_LEAP = Leap(3, 8, 1, 20, 4, 4, 4, 8, 4, 4)
 GREEDY = TokenSampling(0.0)
+FAILED: list[str] = []
 SAMPLINGS = (
     TokenSampling(1.0),
     TokenSampling(0.6, 20, 0.95),
@@ -68,10 +75,11 @@ class Limits:
 
 def measure_limits(model: PreTrainedModel) -> Limits:
     """Return the limits of the card for a model."""
-    block = torch.empty(2**30, dtype=torch.uint8, device=model.device)
+    size, side = (2**30, 8192) if is_on_gpu(model) else (2**20, 256)
+    block = torch.empty(size, dtype=torch.uint8, device=model.device)
     target = torch.empty_like(block)
     copying = seconds_of(lambda: target.copy_(block), 20)
-    square = torch.randn(8192, 8192, dtype=model.dtype, device=model.device)
+    square = torch.randn(side, side, dtype=model.dtype, device=model.device)
     product = seconds_of(lambda: square @ square, 20)
     embedding = model.get_input_embeddings().weight
     numbers = sum(weight.numel() for weight in model.parameters()) - embedding.numel()
@@ -80,7 +88,7 @@ def measure_limits(model: PreTrainedModel) -> Limits:
     head = model.get_output_embeddings().weight.numel()
     return Limits(
         2 * block.nbytes / copying,
-        2 * 8192**3 / product,
+        2 * side**3 / product,
         numbers * model.dtype.itemsize,
         # The head runs for the last token of a prompt alone.
         2 * (numbers - head),
@@ -88,14 +96,25 @@ def measure_limits(model: PreTrainedModel) -> Limits:
     )
 
 
+def is_on_gpu(model: PreTrainedModel) -> bool:
+    """Return whether the figures of a model are those of a card."""
+    return model.device.type == "cuda"
+
+
+def synchronize() -> None:
+    """Wait until a card has done all that it was given."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
 def seconds_of(work: Callable[[], object], times: int = 1) -> float:
     """Return the seconds that the device takes for some work, after it has been done once."""
     work()
-    torch.cuda.synchronize()
+    synchronize()
     before = time.perf_counter()
     for _ in range(times):
         work()
-    torch.cuda.synchronize()
+    synchronize()
     return (time.perf_counter() - before) / times
 
 
@@ -104,15 +123,19 @@ def engine_of(
     model: PreTrainedModel, seeds: str, slots: int | None = None, context: int | None = None
 ) -> Iterator[Engine]:
     """Start an engine as a reference with these settings would."""
-    loaded = LoadedModel(model, None, "bfloat16", "cuda", frozenset())
-    rows = rows_for(loaded, Settings(seeds=seeds, slots=slots, context=context))
+    if is_on_gpu(model):
+        loaded = LoadedModel(model, None, "bfloat16", "cuda", frozenset())
+        rows = rows_for(loaded, Settings(seeds=seeds, slots=slots, context=context))
+    else:
+        rows = LaneRows(OwnForward(model, 512), 8, 512, widest=8, exact=seeds == "exact", page=64)
     engine = Engine(rows, str)
     try:
         yield engine
     finally:
         engine.close()
         del engine, rows
-        torch.cuda.empty_cache()
+        if is_on_gpu(model):
+            torch.cuda.empty_cache()
 
 
 def generate_all(engine: Engine, jobs: Sequence[Job]) -> list[GenerationResult]:
@@ -190,7 +213,8 @@ def print_prefill(model: PreTrainedModel, limits: Limits, engine: Engine, seeds:
     """Print how fast prompts are read, as a share of the arithmetic of a product of matrices."""
     draw = random.Random(9)
     words = range(model.config.vocab_size)
-    for count, length in ((4, 4096), (16, 512), (64, 100)):
+    sizes = ((4, 4096), (16, 512), (64, 100)) if is_on_gpu(model) else ((2, 200),)
+    for count, length in sizes:
         jobs = [Job(tuple(draw.choices(words, k=length)), 1, GREEDY) for _ in range(count)]
         before = time.perf_counter()
         generate_all(engine, jobs)
@@ -209,20 +233,21 @@ def print_leap(model: PreTrainedModel, limits: Limits, engine: Engine, seeds: st
     The limit is one decoding step for each token of a path, and the arithmetic of all that is read.
     """
     counts = engine.counts
+    sizes = LEAP if is_on_gpu(model) else TINY_LEAP
     prefilled, decoded, steps = counts.prefilled, counts.decoded, counts.steps
     before = time.perf_counter()
-    asyncio.run(leap(engine, LEAP, model.config.vocab_size))
+    asyncio.run(leap(engine, sizes, model.config.vocab_size))
     seconds = time.perf_counter() - before
-    generated = (LEAP.blocks + 1) * LEAP.think + LEAP.blocks * LEAP.summary + LEAP.answer
-    longest = (LEAP.lower_bound - LEAP.prompt) / LEAP.paths + LEAP.prompt
-    least = generated * limits.step(LEAP.paths, (LEAP.prompt + longest) / 2)
-    given = LEAP.lower_bound - LEAP.paths * generated
+    generated = (sizes.blocks + 1) * sizes.think + sizes.blocks * sizes.summary + sizes.answer
+    longest = (sizes.lower_bound - sizes.prompt) / sizes.paths + sizes.prompt
+    least = generated * limits.step(sizes.paths, (sizes.prompt + longest) / 2)
+    given = sizes.lower_bound - sizes.paths * generated
     least += given * limits.operations / limits.peak
     print(
-        f"{seeds:6} LeaP {LEAP.paths} x {LEAP.blocks} x {LEAP.think}: {seconds:.1f} s,"
-        f" {LEAP.paths * generated / seconds:.0f} tokens/s, share {least / seconds:.2f};"
+        f"{seeds:6} LeaP {sizes.paths} x {sizes.blocks} x {sizes.think}: {seconds:.1f} s,"
+        f" {sizes.paths * generated / seconds:.0f} tokens/s, share {least / seconds:.2f};"
         f" read {counts.prefilled - prefilled}, decoded {counts.decoded - decoded}"
-        f" in {counts.steps - steps} steps; bound {LEAP.lower_bound}"
+        f" in {counts.steps - steps} steps; bound {sizes.lower_bound}"
     )
 
 
@@ -316,16 +341,17 @@ def print_errors(model: PreTrainedModel) -> None:
     """Print how far logits lie from those in float32: ours and those of transformers."""
     ids = np.random.default_rng(0).integers(0, model.config.vocab_size, (1, 12))
     tokens = torch.from_numpy(ids).to(model.device)
-    theirs = model(tokens).logits[0, -2:].float()
+    theirs = centred(model(tokens).logits[0, -2:].float())
     found = {"transformers": theirs}
     for way in (OwnForward, ModelForward):
         for exact in (True, False):
-            rows = LaneRows(way(model, 64), 3, 64, widest=EXACT_LANES, exact=exact)
+            widest = EXACT_LANES if is_on_gpu(model) else 16
+            rows = LaneRows(way(model, 64), 3, 64, widest=widest, exact=exact)
             last = probe_logits(rows, ids)
             found[f"{way.name}, {'exact' if exact else 'free'}"] = torch.stack([r[0] for r in last])
             del rows
     whole = model.float()
-    truth = whole(tokens).logits[0, -2:]
+    truth = centred(whole(tokens).logits[0, -2:])
     for name, logits in found.items():
         error = float((logits - truth).square().mean().sqrt() / truth.std())
         print(f"logits of {name} from those in float32: {error:.4f} of their spread")
@@ -333,15 +359,17 @@ def print_errors(model: PreTrainedModel) -> None:
 
 def print_filters(model: PreTrainedModel, engine: Engine, seeds: str) -> None:
     """Print the time of a token with the filters that models ask for."""
+    rows, context = (64, 512) if is_on_gpu(model) else TINY
     for sampling in (TokenSampling(0.6, 20, 0.95), TokenSampling(1.0, top_p=0.95)):
         jobs = [
-            Job(job.ids, job.max_tokens, sampling, job.seed) for job in decode_jobs(model, 64, 512)
+            Job(job.ids, job.max_tokens, sampling, job.seed)
+            for job in decode_jobs(model, rows, context)
         ]
         generate_all(engine, jobs)
         before = time.perf_counter()
         generate_all(engine, jobs)
         step = (time.perf_counter() - before) / GENERATED
-        print(f"{seeds:6} 64 x 512, {sampling}: {1e3 * step:.2f} ms a token")
+        print(f"{seeds:6} {rows} x {context}, {sampling}: {1e3 * step:.2f} ms a token")
 
 
 def print_kernels(engine: Engine, model: PreTrainedModel, rows: int, context: int) -> None:
@@ -350,7 +378,8 @@ def print_kernels(engine: Engine, model: PreTrainedModel, rows: int, context: in
 
     jobs = decode_jobs(model, rows, context)
     generate_all(engine, jobs)
-    with profile(activities=[ProfilerActivity.CUDA]) as found:
+    kind = ProfilerActivity.CUDA if is_on_gpu(model) else ProfilerActivity.CPU
+    with profile(activities=[kind]) as found:
         generate_all(engine, [Job(job.ids, 12, job.sampling, job.seed) for job in jobs])
     events = found.key_averages()
     total = sum(event.self_device_time_total for event in events)
@@ -370,15 +399,18 @@ def attempt(name: str, work: Callable[[], object]) -> None:
         work()
     except Exception:
         traceback.print_exc(limit=12, file=sys.stdout)
+        FAILED.append(name)
     print(f"-- {name}: {time.perf_counter() - before:.1f} s", flush=True)
 
 
 def print_model_forward(model: PreTrainedModel, limits: Limits) -> None:
     """Print the time of a token through the model's own code, as other architectures take it."""
-    rows = LaneRows(ModelForward(model, 1024), 64, 1024, pages=300, widest=64, exact=False)
+    slots, sizes = (64, [(16, 512), (64, 512)]) if is_on_gpu(model) else (4, [TINY])
+    forward = ModelForward(model, 1024)
+    rows = LaneRows(forward, slots, 1024, pages=300, widest=slots, exact=False)
     engine = Engine(rows, str)
     try:
-        print_decoding(model, limits, engine, "other", [(16, 512), (64, 512)])
+        print_decoding(model, limits, engine, "other", sizes)
     finally:
         engine.close()
 
@@ -408,7 +440,8 @@ def print_gpu_tables(
             part("prompts", 20, partial(print_prefill, model, limits, engine, seeds))
             part("LeaP", 20, partial(print_leap, model, limits, engine, seeds))
             part("filters", 5, partial(print_filters, model, engine, seeds))
-            part("kernels", 5, partial(print_kernels, engine, model, 16, 512))
+            size = (16, 512) if is_on_gpu(model) else TINY
+            part("kernels", 5, partial(print_kernels, engine, model, *size))
 
     def print_proofs() -> None:
         # Two engines side by side, of which neither may take all memory.
@@ -416,17 +449,22 @@ def print_gpu_tables(
             engine_of(model, "exact", context=1024) as engine,
             engine_of(model, "exact", slots=20, context=512) as other,
         ):
-            part("seeds", 30, partial(print_seeds, model, engine, other, 200, 60))
+            count = 200 if is_on_gpu(model) else 8
+            part("seeds", 30, partial(print_seeds, model, engine, other, count, 60))
             part("ties", 20, partial(print_ties, model, engine))
 
     short = [(rows, 512) for rows in (1, 4, 16, 64, 128, 256)]
+    exact = [*short[:5], (1, 4096), (16, 4096)]
+    free = [*short, (1, 4096), (16, 4096), (64, 4096)]
+    static = [(64, 512)]
+    if not is_on_gpu(model):
+        exact = free = static = [TINY]
     if "exact" in only:
-        attempt("exact", lambda: print_engine("exact", [*short[:5], (1, 4096), (16, 4096)]))
+        attempt("exact", lambda: print_engine("exact", exact))
         attempt("proofs", print_proofs)
     if "free" in only:
-        sizes = [*short, (1, 4096), (16, 4096), (64, 4096)]
-        attempt("free", lambda: print_engine("free", sizes))
+        attempt("free", lambda: print_engine("free", free))
     if "others" in only:
         attempt("other architectures", lambda: print_model_forward(model, limits))
-        part("generate", 15, partial(print_generate, model, limits, [(64, 512)]))
+        part("generate", 15, partial(print_generate, model, limits, static))
         part("errors", 10, partial(print_errors, model))
