@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,11 +17,12 @@ from agents.scripted import scripted_model
 from arena.calls.rate_limits import Limit
 from arena.errors import RateLimitedError, StoreError, StudyError
 from arena.machines.places import OnProcesses
+from arena.machines.playing import run_share
 from arena.machines.processes import ProcessRecord
 from arena.machines.record_client import PartStats, RecordClient
 from arena.machines.record_wire import Wire
-from arena.machines.shards import connect, find_record, play_part
-from arena.play.run import Arena
+from arena.machines.shards import connect, find_record, play_part, run_with_record
+from arena.play.run import Arena, RunSelection
 from arena.play.summary import Summary
 from arena.studies.study import Study
 from arena.types import Agent, Price, Reply, Request
@@ -263,6 +265,29 @@ async def test_a_share_that_is_played_already_is_given_to_nobody_else(path: Path
         )
     assert sorted((one.planned, other.planned)) == [0, 6]
     assert Arena(path).sql("select count(*) from calls").rows[0][0] == 36
+
+
+@pytest.mark.parametrize(
+    ("arena", "selection"),
+    [
+        ({"limits": {"scripted": Limit(rpm=5)}}, RunSelection(shard=(1, 2))),
+        ({"budget_usd": 1.0}, RunSelection(shard=(1, 2))),
+        ({"cache": True}, RunSelection(shard=(1, 2))),
+        ({}, RunSelection(limit=3, shard=(1, 2))),
+    ],
+)
+def test_only_the_record_is_told_of_limits_and_money(
+    path: Path, arena: dict[str, Any], selection: RunSelection
+) -> None:
+    with pytest.raises(StudyError, match="the record's"):
+        run_with_record("nowhere", Arena(path, **arena), study(), (1, 2), selection)
+
+
+def test_without_a_record_a_share_is_played_as_ever(path: Path) -> None:
+    halves = [run_share(Arena(path), study(), RunSelection(shard=(n, 2))) for n in (1, 2)]
+    assert halves[-1].done == 2
+    # What a killed record leaves behind leads nowhere, and is waited for only so long.
+    assert find_record(path, "talks") is None
 
 
 async def test_a_stranger_is_not_heard(tmp_path: Path) -> None:
