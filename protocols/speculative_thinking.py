@@ -22,12 +22,12 @@ from annotated_types import Ge
 
 from arena.errors import ProtocolError
 from arena.play.episode import Episode
-from arena.play.prompt import ShownTurn, verbatim
+from arena.play.prompt import verbatim
 from arena.private import reveal
 from arena.reflection import CHECK, PARAGRAPH, classify, verifies
 from arena.types import Answer, Seat, Subject, Turn
-from protocols import asking, leap
-from protocols.routing import PathState
+from protocols import asking, leap, leap_wordings
+from protocols.routing import PathState, Piece
 
 VERSION = "1"
 
@@ -42,7 +42,7 @@ class Thought:
     tokens: int = 0
     finished: bool = False
 
-    def shown_to(self, seat: Seat) -> list[str | Turn | ShownTurn]:
+    def shown_to(self, seat: Seat) -> list[Piece]:
         """Return the thought as a seat continues it: what it wrote itself, it sees as it wrote."""
         return [
             verbatim(piece) if isinstance(piece, Turn) and piece.seat == seat.name else piece
@@ -80,7 +80,7 @@ async def speculative_thinking(
                 f"{seat.agent.model.name} cannot continue a reply, which both models of speculative"
                 " thinking do: use local models, or servers with prefill"
             )
-    task = leap.task_text(question, leap.PLAIN)
+    task = leap.task_text(question, leap_wordings.PLAIN)
     thought = Thought([opens] if opens else [])
     negatives, checked = 0, check_tokens
     begins = False
