@@ -46,6 +46,10 @@ AUTHORS = ["sim/author"]
 JUDGES = ["sim/author:seed=1", "sim/author:seed=2:first=0.5", "sim/author:seed=3"]
 WAYS: list[Way] = ["sample", "universal", "refine", "certain", "aggregation"]
 TASKS = 60
+TEXTS_OF = """
+    select distinct e.study from latest_scores s join episodes e using (episode)
+    where s.scoring in (select episode from episodes where study = $1)
+"""
 AUTHORS_OF = """
     select distinct model from seats join episodes using (episode) where study = $1
 """
@@ -85,12 +89,12 @@ def study(
     subjects = [Subject(line.strip(), "question") for line in lines if line.strip()]
     texts = Study("open_tasks", arms, subjects)
     panel = [agent(reference) for reference in judges]
-    return [texts, jury_of_texts("open tasks judged", texts, panel, criterion=criterion)]
+    return [texts, jury_of_texts("texts judged blind", texts, panel, criterion=criterion)]
 
 
 def show_results(arena: Arena, played: Study) -> None:
     """Print what the jury prefers, and beside it what was planted in a simulated author."""
-    of = played.name.removesuffix(" judged").replace(" ", "_")
+    [(of,)] = arena.sql(TEXTS_OF, [played.name]).rows
     whole = debate_report(arena.path, of)
     print(whole)
     authors = {name for (name,) in arena.sql(AUTHORS_OF, [of]).rows}

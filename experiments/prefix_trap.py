@@ -6,7 +6,7 @@ its prefix dominance trap.
     arena run prefix_trap                  simulated solvers and questions, no key, seconds
     arena run prefix_trap -o model=local/deepseek-ai/DeepSeek-R1-Distill-Qwen-7B \\
         -o questions=aime.jsonl -o sizes=16,4,4096,256,256 -o opens=
-    arena report --study prefix_trap
+    arena report --study "wrong starts"
     python prefix_trap.py                  this file as a program: the gaps beside the paper's
 
 First every question is answered `samples` times.  Then, of each question that some reply got wrong,
@@ -96,14 +96,14 @@ def study(
         else simulated_questions(number)
     )
     first = Study(
-        "prefix_trap replies",
+        "prefix_trap",
         [Arm("replies", self_consistency, [{"solver": solver}], {"paths": samples})],
         subjects,
     )
     numbers = dict(zip(NAMES, sizes or (SIMULATED_SIZES if simulated else SIZES), strict=True))
     options: dict[str, object] = {**numbers, "top_k": top_k, "opens": opens}
     begins = share or (0.3 if simulated else 0.15)
-    return [first, trapped("prefix_trap", first, solver, options, begins)]
+    return [first, trapped("wrong starts", first, solver, options, begins)]
 
 
 def trapped(name: str, of: Study, solver: Agent, options: dict[str, object], share: float) -> Stage:
