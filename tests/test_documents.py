@@ -38,6 +38,9 @@ FILE = re.compile(r"`((?:arena|agents|protocols|analysis|experiments|tests|docs)
 # Options of other programs that the documents name.
 FOREIGN_OPTIONS = {
     *("--model", "--solver", "--enable-prompt-tokens-details"),
+    # of SLURM and Ray
+    *("--address", "--array", "--cpus-per-task", "--gpus", "--gpus-per-node", "--head"),
+    *("--min-nodes", "--nodes", "--ntasks-per-node", "--tensor-parallel-size", "--time"),
     # of inspect view and of hf upload
     *("--log-dir", "--repo-type"),
 }
