@@ -84,10 +84,12 @@ def study(
     for label, every in (("by words", False), ("every", True)):
         if form == "protocol":
             options: dict[str, object] = {"limit": longest, "piece": size, "every": every}
+            options |= {"first_tokens": size} if every and is_toy else {}
             lineup = {"smaller": small, "larger": large}
             arms.append(Arm(label, speculative_thinking, [lineup], options))
             continue
-        way = SpeculativeThinking(larger, piece=size, every=every)
+        first = size if is_toy else 100
+        way = SpeculativeThinking(larger, piece=size, every=every, first_tokens=first)
         helped = Sampling(heat, top_p, longest, top_k=top_k, decoding=way)
         arms.append(Arm(label, single, [{"solver": agent(smaller, name=label, sampling=helped)}]))
     return Study("speculative_thinking", arms, subjects, repeats)

@@ -65,6 +65,7 @@ async def speculative_thinking(
     check_step: Annotated[int, Ge(0)] = 25,
     check_limit: Count = 200,
     every: bool = False,
+    first_tokens: Annotated[int, Ge(0)] = 100,
     answer_tokens: Count = 256,
     opens: str = "",
     closes: str = "</think>",
@@ -100,6 +101,9 @@ async def speculative_thinking(
         # Nothing more comes from a model that wrote nothing, whatever it says.
         thought.finished = turn.finish_reason != "length" or not reveal(turn.text)
 
+    if every and first_tokens:
+        take(await ask(larger, "begin", first_tokens), first_tokens)
+        begins = ends_paragraph(thought.pieces)
     while not thought.finished and thought.tokens < limit:
         if begins and negatives >= most_negative:
             thought.pieces.append(CHECK)

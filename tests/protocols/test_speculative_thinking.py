@@ -92,6 +92,21 @@ def test_a_thought_that_does_not_end_is_made_to_answer() -> None:
     assert final_of(rows)[0] == "4"
 
 
+def test_the_larger_model_begins_and_writes_every_paragraph_where_it_is_told_to() -> None:
+    seen: list[Request] = []
+    plain = ["so.\n\n", "on. ", "then.\n\n", "so. "]
+    play(writer(seen, *plain), writer(seen, *plain), every=True, first_tokens=7)
+    assert phases(seen)[:6] == [
+        ("larger", "begin"),
+        ("smaller", "draft"),
+        ("larger", "take over"),
+        ("smaller", "think"),
+        ("smaller", "think"),
+        ("smaller", "draft"),
+    ]
+    assert seen[0].sampling.max_tokens == 7
+
+
 def test_models_that_cannot_continue_a_reply_are_refused() -> None:
     with pytest.raises(laws.BrokenLawError, match=r"ProtocolError: .* cannot continue a reply"):
         play(agent_with_capabilities(lambda request: "x"), writer([]))
