@@ -24,12 +24,11 @@ import numpy as np
 from analysis.read.oversight import Argument, JudgeDecisions
 from analysis.reports.plain_json import JsonField
 from analysis.statistics.clustered import SHARE, Array, Mask, MeanEstimate, clustered_mean
+from analysis.statistics.elo_of_win_rates import fit_ratings
 
 ONLY = JsonField(only=("n", "mean", "ci_low", "ci_high"))
 # Points of Michael et al. (arXiv 2311.08702) that a judge loses each time it lets sides go on.
 COST_OF_A_QUESTION = 0.05
-# A win rate of 0 or 1 has no finite rating.
-MOST_DIFFERENCE = 2000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,26 +219,3 @@ def both_sides(rates: Mapping[tuple[str, str], float]) -> dict[tuple[str, str], 
             first, second = sorted((right, wrong))
             found[first, second].append(rate if right == first else 1 - rate)
     return {pair: sum(each) / len(each) for pair, each in found.items()}
-
-
-def fit_ratings(names: Sequence[str], rates: Mapping[tuple[str, str], float]) -> dict[str, float]:
-    """Return ratings around 1500 that minimise the squared error of win rates, by gradient descent.
-
-    Each pair weighs the same.  The mean of all ratings is 1500; differences stay below 2000.
-    """
-    place = {name: number for number, name in enumerate(names)}
-    left = np.array([place[a] for a, _ in rates], np.int64)
-    right = np.array([place[b] for _, b in rates], np.int64)
-    rate = np.array(list(rates.values()), np.float64)
-    level = np.zeros(len(names))
-    for _ in range(20_000):
-        expected = 1 / (1 + 10 ** -(level[left] - level[right]))
-        slope = (expected - rate) * expected * (1 - expected)
-        step = np.zeros(len(names))
-        np.add.at(step, left, slope)
-        np.add.at(step, right, -slope)
-        level = np.clip(level - 0.5 * step, -MOST_DIFFERENCE / 800, MOST_DIFFERENCE / 800)
-        if np.abs(step).max(initial=0.0) < 1e-9:
-            break
-    level -= level.mean() if level.size else 0.0
-    return {name: 1500 + 400 * float(level[number]) for name, number in place.items()}

@@ -1,13 +1,13 @@
-"""Kill plays of all formats with many seats, and count what is lost, changed or paid for twice.
+"""Kill plays of all formats of discussion, and count what is lost, changed or paid for twice.
 
     python experiments/benchmarks/format_kills.py [--kills 300] [--seed 1] [--most-s 600]
 
 As crashes.py does with debates: a server on loopback answers each request with a fresh number, and
-a study of every preset of round tables, moderated debates, drafts and panels is played by a process
-that is killed (SIGKILL) after a random time and started again until it ends; new stores are begun
-until there were enough kills, or until the time is over.  No answer can be read in a number, so
-that every talk goes on to its last round.  A turn that is stored once must stay unchanged, and its
-request must never be sent again.
+a study of every preset of round tables, moderated debates, drafts and panels, and of debates and
+consultancies about a hidden text, is played by a process that is killed (SIGKILL) after a random
+time and started again until it ends; new stores are begun until there were enough kills, or until
+the time is over.  No answer can be read in a number, so that every talk goes on to its last round.
+A turn that is stored once must stay unchanged, and its request must never be sent again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ STUDY = """
 from agents import agent
 from agents.simulated.questions import simulated_questions
 from arena import Arm, Study, Subject
-from protocols import drafting, moderated, pair_panel, round_table
+from protocols import critic_and_judge, drafting, moderated, oversight, oversight_judges
+from protocols import pair_panel, prover_estimator, round_table
 
 SEATS = {
     "round_table": lambda one: {"solvers": [one]},
@@ -49,7 +50,22 @@ def study(*, url: str, questions: int = 2):
         for module in (round_table, drafting, moderated, pair_panel)
         for name, preset in module.PRESETS.items()
     ]
-    subjects = [Subject(each.text, "question", "A", ("one", "two"))
+    sides = dict.fromkeys(("debater", "opponent", "judge"), counter)
+    hidden = [
+        *((oversight.judged_debate, sides, preset) for preset in oversight.PRESETS.values()),
+        (oversight.judged_debate, sides, {"best_of": 2, "critiques": 2, "rounds": 2}),
+        (oversight.consultancy, dict.fromkeys(("consultant", "judge"), counter), {}),
+        (oversight_judges.judge_alone, {"judge": counter}, {"text": "shown"}),
+        (prover_estimator.prover_estimator,
+         dict.fromkeys(("prover", "estimator", "judge"), counter), {}),
+        (critic_and_judge.critic_and_judge,
+         dict.fromkeys(("solver", "critic", "judge"), counter), {}),
+    ]
+    arms += [
+        Arm(f"{protocol.__name__} {place}", protocol, [seats], options)
+        for place, (protocol, seats, options) in enumerate(hidden)
+    ]
+    subjects = [Subject(each.text, "question", "A", ("one", "two"), passage="A text to hide.")
                 for each in simulated_questions(questions)]
     return Study("formats", arms, subjects)
 """

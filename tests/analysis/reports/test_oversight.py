@@ -11,7 +11,7 @@ import pytest
 from agents import agent
 from agents.simulated.passages import simulated_passages
 from analysis.read.oversight import Argument, JudgeDecisions
-from analysis.reports.oversight import fit_ratings, oversight_findings
+from analysis.reports.oversight import oversight_findings
 from arena import Agent, Arena, Arm, Study
 from protocols.oversight import consultancy, judged_debate
 from protocols.oversight_judges import judge_alone
@@ -68,14 +68,6 @@ def test_the_numbers_are_those_of_the_table_by_hand() -> None:
     swapped = [0.7 - 0, 0.6 - 1, 0.7 - 1, 0.6 - 0]
     gaps = [*won, *swapped, 0.7 - 1, 0.6 - 0]
     assert row.debaters.mean == pytest.approx(sum(gaps) / 10)
-
-
-def test_strengths_are_those_of_the_facts_page_and_of_pairs() -> None:
-    found = fit_ratings(["a", "b"], {("a", "b"): 0.75})
-    assert found["a"] - found["b"] == pytest.approx(190.85, abs=0.1)
-    three = fit_ratings(["a", "b", "c"], {("a", "b"): 0.75, ("b", "c"): 0.75, ("a", "c"): 0.9})
-    assert three["a"] - three["b"] == pytest.approx(190.85, abs=0.5)
-    assert sum(three.values()) == pytest.approx(4500)
 
 
 def test_a_judge_of_one_agent_rates_nobody() -> None:
