@@ -22,7 +22,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from arena.errors import StoreError
 from arena.exports.formats import ExportOptions, check_new_folder
 from arena.exports.scout import chat_messages, dumps, iso, seat_of, seconds
-from arena.exports.transcripts import Transcript, read_transcripts
+from arena.exports.transcripts import Transcript, transcripts_for
 from arena.text import pluralize
 
 UNKNOWN_TIME = datetime(1970, 1, 1)
@@ -33,9 +33,7 @@ LOG_VERSION = 2
 def write_export(path: Path, folder: Path, options: ExportOptions) -> list[str]:
     """Write a log for each study.  Raises StoreError if the folder cannot be written."""
     check_new_folder(folder)
-    transcripts = read_transcripts(
-        path, studies=options.studies, private=options.private, selection=options.selection
-    )
+    transcripts = transcripts_for(path, options)
     lines = []
     try:
         for study, plays in groupby(transcripts, key=lambda play: play.study):

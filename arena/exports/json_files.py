@@ -16,7 +16,7 @@ import orjson
 
 from arena.errors import StoreError
 from arena.exports.formats import ExportOptions, check_new_folder
-from arena.exports.transcripts import Transcript, read_transcripts
+from arena.exports.transcripts import Transcript, transcripts_for
 from arena.text import pluralize
 
 SETTINGS = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
@@ -27,9 +27,7 @@ def write_export(path: Path, folder: Path, options: ExportOptions) -> list[str]:
     check_new_folder(folder)
     index = []
     try:
-        for play in read_transcripts(
-            path, studies=options.studies, private=options.private, selection=options.selection
-        ):
+        for play in transcripts_for(path, options):
             place = folder / (re.sub(r"[^\w.-]+", "_", play.study).strip("._") or "study")
             place.mkdir(parents=True, exist_ok=True)
             file = place / f"{play.episode}.json"

@@ -22,7 +22,7 @@ import orjson
 
 from arena.errors import StoreError
 from arena.exports.formats import ExportOptions, check_new_folder
-from arena.exports.transcripts import Message, Speaker, Transcript, read_transcripts
+from arena.exports.transcripts import Message, Speaker, Transcript, transcripts_for
 from arena.store.migrations import quote_sql
 from arena.text import pluralize
 
@@ -64,9 +64,7 @@ COLUMNS = {
 def write_export(path: Path, folder: Path, options: ExportOptions) -> list[str]:
     """Write the transcripts of a store.  Raises StoreError if the folder cannot be written."""
     check_new_folder(folder)
-    transcripts = read_transcripts(
-        path, studies=options.studies, private=options.private, selection=options.selection
-    )
+    transcripts = transcripts_for(path, options)
     rows = map(scout_row, transcripts)
     count = 0
     try:

@@ -8,7 +8,7 @@ of errors are there only on request.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from duckdb import DuckDBPyConnection as Connection
 
 from analysis.read.selection import ALL, Selection, open_selected
 from arena.errors import StudyError
+from arena.exports.formats import ExportOptions
 
 # Episodes that are read at once.
 CHUNK = 500
@@ -169,10 +170,12 @@ def read_transcripts(
     studies: Sequence[str] = (),
     private: bool = False,
     selection: Selection = ALL,
+    watch: Callable[[int, int], None] | None = None,
 ) -> Iterator[Transcript]:
     """Yield the finished and failed plays of a store, study by study.
 
-    `studies` are those to read; all if it is empty.  Raises StudyError for one that is not there,
+    `studies` are those to read; all if it is empty.  `watch` is told how many of how many plays
+    were read.  Raises StudyError for one that is not there,
     or where there is nothing to read.
     """
     with open_selected(path, selection, VIEWS) as (con, _):
@@ -186,6 +189,19 @@ def read_transcripts(
             raise StudyError(f"{path} holds no finished play to export")
         for first in range(0, len(chosen), CHUNK):
             yield from read_chunk(con, chosen[first : first + CHUNK], private)
+            if watch is not None:
+                watch(min(first + CHUNK, len(chosen)), len(chosen))
+
+
+def transcripts_for(path: Path, options: ExportOptions) -> Iterator[Transcript]:
+    """Yield the plays that an export was asked for."""
+    return read_transcripts(
+        path,
+        studies=options.studies,
+        private=options.private,
+        selection=options.selection,
+        watch=options.watch,
+    )
 
 
 def read_chunk(con: Connection, episodes: list[str], private: bool) -> Iterator[Transcript]:

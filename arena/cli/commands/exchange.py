@@ -15,7 +15,7 @@ from arena.cli.commands.labels import (
     refuse_import_options,
 )
 from arena.cli.commands.selection import add_by, add_selection, selection_of
-from arena.exports.formats import FORMATS
+from arena.exports.formats import FORMATS, TRANSCRIPTS
 from arena.imports.formats import FORMATS as PLAYS
 
 # Options of an export that some formats alone have.
@@ -146,6 +146,7 @@ def export_record(options: argparse.Namespace) -> int:
     given = {name: getattr(options, name) for name in OF_SOME_FORMATS}
     given["by"] = options.by != "agent"
     refuse_foreign(options.format, [name for name, value in given.items() if value not in NOTHING])
+    transcripts = FORMATS[options.format].options == TRANSCRIPTS
     asked = ExportOptions(
         options.format,
         selection_of(options, options.by),
@@ -156,7 +157,7 @@ def export_record(options: argparse.Namespace) -> int:
         options.items,
         options.question,
         options.seed,
-        progress_printer("tables"),
+        progress_printer("plays" if transcripts else "tables"),
     )
     print("\n".join(write_export(options.db, options.folder, asked)))
     return 0
