@@ -39,7 +39,6 @@ from arena.types import Answer, Seat, Subject, Turn
 from protocols import asking
 from protocols import oversight_words as words
 from protocols.oversight_judges import (
-    Heard,
     Orders,
     Quotes,
     Verdict,
@@ -48,13 +47,12 @@ from protocols.oversight_judges import (
     claim_at,
     claim_of,
     decide,
-    draw_order,
     letters_in,
     orders_of,
     right_place,
     seats_of_judge,
 )
-from protocols.oversight_speeches import Floor, Side, deliver, heard_by
+from protocols.oversight_speeches import Floor, Rules, Side, deliver, heard_by, open_floor
 from protocols.oversight_words import Claim
 from protocols.parsing.judgements import judgement, judges_turn
 
@@ -110,23 +108,8 @@ async def judged_debate(
     first, second = claims
     sides = [Side(debater, first, second), Side(opponent, second, first)]
     form = form_of("judged_debate", {"argues": argues, "hears": hears})
-    heard = Heard(
-        form, question, {side.seat.name: side.claim for side in sides}, quotes, code(episode)
-    )
-    floor = Floor(
-        episode,
-        question,
-        draw_order(episode, claims),
-        heard,
-        judge,
-        verdict,
-        rounds,
-        length,
-        confidence == "private",
-        best_of,
-        critiques,
-        argues == "chosen",
-    )
+    rules = Rules(rounds, length, confidence == "private", best_of, critiques, verdict)
+    floor = open_floor(episode, question, judge, claims, sides, form, quotes, rules)
     turns = await argue(
         floor,
         sides,
@@ -166,21 +149,8 @@ async def consultancy(
         return [Answer(judge.name, None)]
     side = Side(consultant, claims[0], None)
     form = form_of("consultancy", {"argues": argues})
-    heard = Heard(form, question, {consultant.name: side.claim}, quotes, code(episode))
-    floor = Floor(
-        episode,
-        question,
-        draw_order(episode, claims),
-        heard,
-        judge,
-        verdict,
-        rounds,
-        length,
-        confidence == "private",
-        best_of,
-        critiques,
-        argues == "chosen",
-    )
+    rules = Rules(rounds, length, confidence == "private", best_of, critiques, verdict)
+    floor = open_floor(episode, question, judge, claims, [side], form, quotes, rules)
     turns = await argue(
         floor, [side], sequential=False, hears="each other", judging=judging, beliefs=beliefs
     )
@@ -201,7 +171,7 @@ async def argue(
     turns: list[Turn] = []
     if beliefs:
         await ask_belief(floor)
-    for round in range(floor.rounds):
+    for round in range(floor.rules.rounds):
         if round > 0 and judging != "silent":
             turn = await ask_judge(floor, turns, round - 1, beliefs, judging == "may end")
             if turn.public == "":
@@ -291,7 +261,7 @@ async def hear_verdict(
         floor.judge,
         floor.claims,
         prompts,
-        floor.verdict,
+        floor.rules.verdict,
         may_deny=may_deny,
     )
 
@@ -308,8 +278,3 @@ def options_for_calls(calls: int, preset: str = "khan") -> dict[str, object]:
     # Two speeches a round, and a question of the judge before each round but the first.
     rounds = (calls - once + asks) // (2 + asks)
     return {**options, "rounds": rounds}
-
-
-def code(episode: Episode) -> str:
-    """Return the code of a play's headings, which nobody who speaks can know before."""
-    return f"{episode.rng('headings').getrandbits(32):08x}"

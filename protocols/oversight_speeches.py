@@ -25,13 +25,22 @@ from arena.tournaments.stored_arguments import (
     PREFERENCE,
     REFINED,
     SPEECH,
+    Form,
     delivered,
     preferring_seat,
     side_of,
 )
 from arena.types import Seat, Subject, Turn
 from protocols import oversight_words as words
-from protocols.oversight_judges import Heard, Verdict, ask_to_decide, letters_in, scoring
+from protocols.oversight_judges import (
+    Heard,
+    Quotes,
+    Verdict,
+    ask_to_decide,
+    draw_order,
+    letters_in,
+    scoring,
+)
 from protocols.oversight_words import Claim
 from protocols.parsing.judgements import argument, letter_alone
 
@@ -48,21 +57,30 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Floor:
-    """What holds for all speeches of a play."""
+class Rules:
+    """The rules by which sides speak: rounds, words a speech, and how a speech is made.
 
-    episode: Episode
-    question: Subject
-    claims: tuple[Claim, Claim]
-    heard: Heard
-    judge: Seat
-    verdict: Verdict
+    `rated`: with a private rating of one's chances.  `verdict` is how a judge's preference is read.
+    """
+
     rounds: int
-    words: int
+    length: int
     rated: bool
     best_of: int
     critiques: int
-    chose: bool
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """A play in which sides speak before a judge, who reads both claims in the order drawn."""
+
+    episode: Episode
+    question: Subject
+    judge: Seat
+    claims: tuple[Claim, Claim]
+    heard: Heard
+    rules: Rules
 
     def history(self, turns: Sequence[Turn]) -> Prompt:
         """Return what all who argue are shown: question, answers, text, and what was said."""
@@ -77,20 +95,39 @@ class Floor:
 
     def role(self, side: Side, round: int) -> str:
         """Return what a side is told of its speech."""
-        alone = words.CHOSE if self.chose else words.ALONE
+        alone = words.CHOSE if self.heard.form == "open consultancy" else words.ALONE
         other = words.AGAINST.format(claim=side.other.text) if side.other else alone
         told = words.SIDE.format(
             claim=side.claim.text,
             other=other,
             round=round + 1,
-            rounds=self.rounds,
-            words=self.words,
+            rounds=self.rules.rounds,
+            words=self.rules.length,
         )
         if self.question.passage and self.heard.quotes != "off":
             told += words.QUOTING.format(told=words.TOLD[self.heard.quotes])
-        rate = words.RATE if self.rated else ""
-        private = words.PRIVATE.format(and_rating=" and your rating" if self.rated else "")
-        return told + rate + private + words.SPEECH_FORM + (words.RATING_FORM if self.rated else "")
+        if not self.rules.rated:
+            return told + words.PRIVATE.format(and_rating="") + words.SPEECH_FORM
+        private = words.PRIVATE.format(and_rating=" and your rating")
+        return told + words.RATE + private + words.SPEECH_FORM + words.RATING_FORM
+
+
+def open_floor(
+    episode: Episode,
+    question: Subject,
+    judge: Seat,
+    claims: tuple[Claim, Claim],
+    sides: Sequence[Side],
+    form: Form,
+    quotes: Quotes,
+    rules: Rules,
+) -> Floor:
+    """Return the floor of a play: its claims in an order that is drawn, and a code for headings."""
+    # Nobody who speaks can know it before, so that no speech can hold a heading of its own.
+    code = f"{episode.rng('headings').getrandbits(32):08x}"
+    by_side = {side.seat.name: side.claim for side in sides}
+    heard = Heard(form, question, by_side, quotes, code)
+    return Floor(episode, question, judge, draw_order(episode, claims), heard, rules)
 
 
 async def deliver(floor: Floor, side: Side, heard: Sequence[Turn], round: int) -> Turn:
@@ -98,7 +135,7 @@ async def deliver(floor: Floor, side: Side, heard: Sequence[Turn], round: int) -
     prompt = [floor.history(heard), floor.role(side, round)]
     made = await candidates(floor, side, heard, round, prompt, SPEECH)
     (chosen,) = delivered(made)
-    if floor.critiques == 0 or not chosen.public:
+    if floor.rules.critiques == 0 or not chosen.public:
         return chosen
     critique = await criticise(floor, side, heard, round, chosen)
     draft: Prompt = ["\nDraft:\n", chosen, "\n\nCritique:\n", critique, "\n", words.REFINE]
@@ -111,8 +148,8 @@ async def candidates(
     floor: Floor, side: Side, heard: Sequence[Turn], round: int, prompt: Prompt, phase: str
 ) -> list[Turn]:
     """Return the candidates for a speech, and how much a judge prefers each of several."""
-    names = [side.seat.name, *(f"{side.seat.name} {n + 2}" for n in range(floor.best_of - 1))]
-    read = partial(argument, claim=side.claim.letter, rated=floor.rated)
+    names = [side.seat.name, *(f"{side.seat.name} {n + 2}" for n in range(floor.rules.best_of - 1))]
+    read = partial(argument, claim=side.claim.letter, rated=floor.rules.rated)
     speeches = await asyncio.gather(
         *(
             floor.episode.ask(
@@ -131,7 +168,7 @@ async def candidates(
         letters = letters_in(floor.claims, "as drawn")
         prompt = [floor.heard.transcript(letters, [*heard, speech]), words.LIKED]
         return await ask_to_decide(
-            floor.episode, seat, prompt, letters, floor.verdict, PREFERENCE, round
+            floor.episode, seat, prompt, letters, floor.rules.verdict, PREFERENCE, round
         )
 
     return [*speeches, *await asyncio.gather(*map(prefer, speeches))]
@@ -151,11 +188,14 @@ async def criticise(
                 phase="critique",
                 round=round,
             )
-            for n in range(floor.critiques)
+            for n in range(floor.rules.critiques)
         )
     )
     if len(made) == 1:
         return made[0]
+
+    by_letter = floor.rules.verdict == "logprobs"
+    sampling = scoring(floor.judge.agent, tuple(USEFUL)) if by_letter else None
 
     async def rate(critique: Turn) -> float:
         """Return how probable the rater holds that the critique is useful; -1 if it did not say."""
@@ -167,7 +207,9 @@ async def criticise(
             phase="rating of a critique",
             round=round,
             read=partial(letter_alone, letters=USEFUL),
-            sampling=scoring(seat.agent, tuple(USEFUL)) if floor.verdict == "logprobs" else None,
+            sampling=scoring(seat.agent, tuple(USEFUL))
+            if floor.rules.verdict == "logprobs"
+            else None,
         )
         if rated.answer is None:
             return -1.0
