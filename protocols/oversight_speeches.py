@@ -207,9 +207,7 @@ async def criticise(
             phase="rating of a critique",
             round=round,
             read=partial(letter_alone, letters=USEFUL),
-            sampling=scoring(seat.agent, tuple(USEFUL))
-            if floor.rules.verdict == "logprobs"
-            else None,
+            sampling=sampling,
         )
         if rated.answer is None:
             return -1.0
