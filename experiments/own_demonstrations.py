@@ -10,7 +10,7 @@ arXiv 2309.14681; SEC, self-contemplation prompting).
     python own_demonstrations.py           this file as a program: planted and the paper's, too
 
 Four arms: no demonstrations (zero-shot); own ones with answers alone (SEC) and with reasoning
-(CoT-SEC); and `shown` questions of the file with their answers, which are held out of the test
+(CoT-SEC); and the first questions of the file with their answers, which are held out of the test
 (people's).  What the paper has (its released README), GPT-3.5, percent right:
 
     GSM8K       zero-shot 31.4, ICL 57.1, SEC 65.4; CoT-ICL 77.4, CoT-SEC 77.0
@@ -56,7 +56,7 @@ def study(
     question: str = "question",
     answer: str = "answer",
     number: int = 100,
-    shown: int = 4,
+    demonstrations: int = 4,
     paths: int = 1,
     temperature: float | None = None,
     max_tokens: int | None = None,
@@ -65,17 +65,17 @@ def study(
     """Return the four arms with every model.
 
     `questions` is a file or a name of the hub, with the columns `question` and `answer`, or else
-    `number` simulated questions; the first `shown` are the people's demonstrations.
+    `number` simulated questions; the first `demonstrations` of them are the people's.
     """
     sampling = Sampling(temperature=temperature, max_tokens=max_tokens)
     lineups = [{"solver": agent(reference, sampling=sampling)} for reference in models]
     subjects = (
         read_questions(questions, question=question, gold=answer)
         if questions
-        else simulated_questions(number + shown)
+        else simulated_questions(number + demonstrations)
     )
-    given = [demonstration(each) for each in subjects[:shown]]
-    same: dict[str, object] = {"shown": shown, "written": shown + 1, "paths": paths}
+    given = [demonstration(each) for each in subjects[:demonstrations]]
+    same: dict[str, object] = {"demonstrations": demonstrations, "paths": paths}
     options: dict[str, dict[str, object]] = {
         "zero-shot": {"source": "none", **same},
         "people's": {"source": "given", "given": given, **same},
@@ -83,7 +83,7 @@ def study(
         "SEC": {"reasoning": False, **same},
     }
     arms = [Arm(name, own_demonstrations, lineups, each) for name, each in options.items()]
-    return Study("own_demonstrations", arms, subjects[shown:], repeats)
+    return Study("own_demonstrations", arms, subjects[demonstrations:], repeats)
 
 
 def demonstration(question: Subject) -> str:
@@ -95,7 +95,7 @@ def show_results(arena: Arena, played: Study) -> None:
     """Print the report, and each arm beside what was planted and what the paper has."""
     planted = {}
     if (profile := profile_in(played)) is not None:
-        questions, shown = played.subjects, int(str(played.arms[0].options["shown"]))
+        questions, shown = played.subjects, int(str(played.arms[0].options["demonstrations"]))
         own = expected_after_demonstrations(profile, questions, shown)
         people = expected_after_demonstrations(profile, questions, shown, 1.0)
         alone = expected_alone(profile, questions)

@@ -3,13 +3,13 @@
 "Are Human-generated Demonstrations Necessary for In-context Learning?" (self-contemplation
 prompting), Rui Li, Guoyin Wang and Jiwei Li, arXiv 2309.14681.
 
-Kept: a first call writes `written` questions like the one at hand, each with a solution and an
-answer, in a fixed form; a second one is shown `shown` of them and then the question, so that every
-question has demonstrations of its own; with reasoning (CoT-SEC) or with answers alone (SEC).  5 are
-asked for and 4 shown, as in the released code.  Control arms: demonstrations that people wrote
-(`source="given"`: in-context learning) and none (`source="none"`).  Different: what does not keep
-to the form is left out, and a reply without any demonstration is asked for once more; if there is
-none then, the question is put without.  Ours: the words, the form in tags, and `paths`, a vote over
+Kept: a first call writes questions like the one at hand, each with a solution and an answer, in a
+fixed form; a second one is shown them and then the question, so that every question has
+demonstrations of its own; with reasoning (CoT-SEC) or with answers alone (SEC).  Control arms:
+demonstrations that people wrote (`source="given"`: in-context learning) and none (`source="none"`).
+Different: all that are written are shown (of 5 the released code shows 4); what does not keep to
+the form is left out, and a reply without any demonstration is asked for once more; if there is none
+then, the question is put without.  Ours: the words, the form in tags, and `paths`, a vote over
 several answers after the same demonstrations, for a comparison at equal calls.
 """
 
@@ -51,7 +51,7 @@ ASK_EXAMPLES = (
 NO_EXAMPLES = "no demonstrations"
 FEWER = "fewer demonstrations"
 PARTS = ("question", "solution", "answer")
-# Before each example but the first, as they are shown.
+# Where another example would begin.
 BETWEEN = re.compile(r"\n(?=Question: )")
 
 
@@ -61,8 +61,7 @@ async def own_demonstrations(
     solver: Seat,
     *,
     source: Source = "own",
-    written: Annotated[int, Ge(1)] = 5,
-    shown: Annotated[int, Ge(1)] = 4,
+    demonstrations: Annotated[int, Ge(1)] = 4,
     reasoning: bool = True,
     given: Sequence[str] = (),
     paths: Annotated[int, Ge(1)] = 1,
@@ -70,8 +69,8 @@ async def own_demonstrations(
 ) -> list[Answer]:
     """Return the answer that the solver gives after demonstrations, of `paths` the majority.
 
-    `source` says whose they are: its own (`written` are asked for, the first `shown` shown),
-    `given`, texts of whole examples, or none.  `reasoning` says whether own ones hold a solution.
+    `source` says whose they are: its own, of which so many are asked for; `given`, texts of whole
+    examples; or none.  `reasoning` says whether own ones hold a solution.
     `reask` asks once more where no demonstration or answer can be read.  Raises ProtocolError
     where given ones are to be shown and there are none, or the other way round.
     """
@@ -80,17 +79,16 @@ async def own_demonstrations(
             f"source={source!r} with {len(given)} given demonstrations: give their texts with"
             " source='given', and with nothing else"
         )
-    examples = list(given)
+    examples: Prompt = "\n".join(given)
     if source == "own":
         turn = await episode.ask(
             solver,
-            writing_prompt(question, written, reasoning),
+            writing_prompt(question, demonstrations, reasoning),
             phase="demonstrations",
-            read=partial(read_examples, least=shown, reasoning=reasoning, reask=reask),
+            read=partial(read_examples, least=demonstrations, reasoning=reasoning, reask=reask),
         )
-        # Its public words, all of them: the examples that are not shown are no secret either.
-        examples = BETWEEN.split(turn.public) if turn.public else []
-    before = [SHOWN, "\n".join(examples[:shown]), NOW] if examples else []
+        examples = [] if turn.public is None else turn
+    before: list[Prompt] = [SHOWN, examples, NOW] if examples else []
     prompt = [*before, asking.question_prompt(question)]
     return await asking.answer_after(episode, question, solver, prompt, paths, reask=reask)
 

@@ -39,8 +39,10 @@ async def weigh_peer(
     """Return the answer of a solver that may be told otherwise by a peer's reply.
 
     The peer's answer and those of the solver's seats have the stage 0, as in situated_faithfulness,
-    and its options are the same; "closed" does not read the peer.
+    and its options are the same; "closed" does not ask the peer.
     """
+    if method == "closed":
+        return await weigh(episode, question, solver, [], method, samples, threshold, reask)
     read = asking.reader(question, reask)
     prompt = asking.question_prompt(question)
     told = await episode.ask(peer, prompt, phase="peer", read=read)

@@ -28,12 +28,17 @@ from dataclasses import dataclass, replace
 
 from agents.simulated import backgrounds, documents, solver
 from agents.simulated.debater import REASONER, Bounds, parse_profile, stream
-from agents.simulated.questions import HIGHEST, TEXT, SimulatedQuestion, question_in
+from agents.simulated.questions import HIGHEST, SimulatedQuestion, question_in
 from agents.simulated.replies import ParsedRequest, count_tokens, parse_request
 from agents.simulated.solver import SimulatedSolver, SolverProfile, uniforms
 from arena.types import Message, Reply, Request
 
 ASKS_FOR_EXAMPLES = re.compile(r"Write (\d{1,2}) new questions of its kind")
+# In other words than the questions that are asked, so that none of them is found in it.
+TEXT = (
+    "Simulated question {number}. Difficulty {difficulty}. What is sought here? [right answer"
+    " {right}]"
+)
 EXAMPLE = (
     "<example>\n<question>{question}</question>\n<solution>Simulated solution: it is {answer}."
     "</solution>\n<answer>{answer}</answer>\n</example>"

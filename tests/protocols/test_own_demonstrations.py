@@ -19,16 +19,16 @@ ONE = (
     "<example><question>What is {n}+1?</question><solution>Count.</solution>"
     "<answer>{m}</answer></example>"
 )
-FIVE = "\n".join(ONE.format(n=n, m=n + 1) for n in range(5))
+FOUR = "\n".join(ONE.format(n=n, m=n + 1) for n in range(4))
 PROFILE = "reasoner:demonstrates=1.5:shared=0"
 
 
 def script(request: Request) -> str:
     """Examples where they are asked for, else the answer."""
-    return FIVE if request.place.phase == "demonstrations" else box(4)
+    return FOUR if request.place.phase == "demonstrations" else box(4)
 
 
-def test_the_first_examples_are_shown_before_the_question() -> None:
+def test_the_examples_are_shown_before_the_question() -> None:
     seen: list[str] = []
 
     def watched(request: Request) -> str:
@@ -38,7 +38,7 @@ def test_the_first_examples_are_shown_before_the_question() -> None:
     rows = rows_of_play(own_demonstrations, watched)
     assert final_of(rows) == ("4", True, None)
     asks, answers = seen
-    assert "Write 5 new questions" in asks
+    assert "Write 4 new questions" in asks
     assert answers.index("Question: What is 0+1?") < answers.index(QUESTION.text)
     assert answers.count("Answer: \\boxed{") == 4
     assert "<example>" not in answers
@@ -70,8 +70,8 @@ def test_several_answers_after_the_same_demonstrations_are_a_vote() -> None:
     [
         (ONE.format(n=1, m=2), 1, ("fewer demonstrations",)),
         ("<example><question>Q</question><answer>4</answer></example>", 0, ("no demonstrations",)),
-        ("<think>" + FIVE + "</think>none", 0, ("no demonstrations",)),
-        (FIVE + "<example><question>cut", 5, ()),
+        ("<think>" + FOUR + "</think>none", 0, ("no demonstrations",)),
+        (FOUR + "<example><question>cut", 4, ()),
     ],
 )
 def test_examples_that_lack_a_part_are_left_out(

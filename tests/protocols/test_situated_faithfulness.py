@@ -119,7 +119,7 @@ def test_a_peers_reply_takes_the_place_of_the_text() -> None:
     [closed] = answers_of(
         weigh_peer, {"solver": one, "peer": one}, [QUESTION], {"method": "closed"}
     )
-    assert len(closed.rows("call_ends")) == 2
+    assert len(closed.rows("call_ends")) == 1
 
 
 NUMBER = 120
