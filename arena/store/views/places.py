@@ -11,6 +11,8 @@ SHOWN = {
     "place": "the place of the turn in the prompt, from 1",
     "places": "how many turns the prompt shows, the reader's own among them",
 }
+# Phases in which a seat gives no answer of its own to the question.
+NO_ANSWERS = "'ballot', 'judgement', 'summary', 'persona', 'another question', 'moderation'"
 PLACE_VIEWS: dict[str, View] = {
     "reading_places": View(
         "One row is a turn of the same play that a reader was shown in a prompt, with its place"
@@ -44,19 +46,26 @@ PLACE_VIEWS: dict[str, View] = {
         "One row is a reply of another that a reader of a question was shown in a round, with"
         " whether the reader changed to its answer; where all replies of others have one answer"
         " there is no row",
-        """
-        with answered as (
-            select episode, seat, stage, canonical, correct from latest_answers where not final),
+        f"""
+        with numbered as (
+            select episode, seat, step, phase, answer,
+                   row_number() over (partition by episode, seat order by step) - 1 as stage
+            from latest_turns where phase not in ({NO_ANSWERS})),
+        answered as (
+            select t.episode, t.seat, t.step, t.stage, t.phase, a.canonical, a.correct
+            from numbered t join latest_answers a on a.episode = t.episode and a.seat = t.seat
+                and a.stage = t.stage and a.answer is not distinct from t.answer
+            where not a.final),
         read as (
             select p.*, now.canonical as answer, before.canonical as answer_before,
                    theirs.canonical as author_answer, theirs.correct as author_correct
             from reading_places p
             join answered now on now.episode = p.episode and now.seat = p.reader
-                and now.stage = p.round
+                and now.step = p.step and now.phase <> 'statement'
             join answered before on before.episode = p.episode and before.seat = p.reader
-                and before.stage = p.round - 1
+                and before.stage = now.stage - 1
             join answered theirs on theirs.episode = p.episode and theirs.seat = p.author
-                and theirs.stage = p.author_round
+                and theirs.step = p.author_step
             where not p.own and p.author_round >= p.round - 1)
         select study, arm, episode, reader, step, round, author, place, places, answer,
                answer_before, author_answer, author_correct,
@@ -70,7 +79,7 @@ PLACE_VIEWS: dict[str, View] = {
         {
             **SHOWN,
             "answer": "the reader's answer after reading, by value; NULL: unreadable",
-            "answer_before": "its answer in the round before",
+            "answer_before": "the answer that it gave last before that",
             "author_answer": "the answer of the reply that it was shown",
             "author_correct": "whether that is right; NULL: cannot be told",
             "followed": "whether the reader had another answer, and has this one now",

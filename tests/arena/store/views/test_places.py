@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from agents.scripted import scripted_model
 from arena.play.run import Arena
-from arena.types import Request
+from arena.studies.study import Arm, Study
+from arena.types import Agent, Request
+from protocols.drafting import drafting
 from protocols.society_of_minds import society_of_minds
-from tests.question_agents import box, play
+from tests.question_agents import QUESTION, box, play
 
 # Agent 0 follows agent 1, agent 1 stays, agent 2 takes an answer that nobody gave.
 SAID = {"agent0": [5, 4], "agent1": [4, 4], "agent2": [6, 7]}
@@ -90,3 +93,24 @@ def test_an_early_end_saves_what_comes_after_the_first_agreement(tmp_path: Path)
 def test_a_table_that_never_agrees_has_nothing_to_save(arena: Arena) -> None:
     rows = arena.sql("select plays, agreed, mean_stage, saved from early_ends").rows
     assert list(rows) == [(1, 0, None, 0)]
+
+
+def test_final_statements_are_no_answers_of_a_round(tmp_path: Path) -> None:
+    def talk(request: Request) -> str:
+        place = request.place
+        seat = int(place.seat[-1])
+        if place.phase == "ballot":
+            return f"Ballot: {'ABC'[seat]}"
+        if place.phase == "statement":
+            return box(900 + seat)
+        # Seat 1 takes the answer that seat 0 gave before it in the second turn.
+        return box(100 if (seat, place.round) == (1, 1) else 100 * place.round + seat)
+
+    arena = Arena(tmp_path / "a.duckdb")
+    solver = Agent("s", scripted_model(talk))
+    options = {"turns": 3, "vote_from": 1, "decide": "vote", "reask": False}
+    arm = Arm("a", drafting, [{"solvers": [solver]}], options)
+    assert arena.run(Study("s", [arm], [QUESTION]), watch=lambda tally: None).done == 1
+    rows = arena.sql("select reader, round, author, answer, author_answer, followed from following")
+    assert [row[:3] for row in rows.rows if row[5]] == [("agent1", 1, "agent0")]
+    assert not any(int(answer) >= 900 for row in rows.rows for answer in row[3:5])
