@@ -20,7 +20,7 @@ from dataclasses import dataclass
 # A quote ends at its own end, at the beginning of another, or with the speech.
 QUOTE = re.compile(r"<quote>(.*?)(?:</quote>|(?=<quote>)|\Z)", re.DOTALL | re.IGNORECASE)
 # What only the check itself may write.
-MARK = re.compile(r"<\s*/?\s*(?:un)?verified\s*/?\s*>", re.IGNORECASE)
+MARK = re.compile(r"<\s*(?P<end>/?)\s*(?:un)?verified\s*/?\s*>", re.IGNORECASE)
 STRAY = re.compile(r"</?quote>", re.IGNORECASE)
 ELLIPSIS = re.compile(r"\.\s?\.\s?\.|\N{HORIZONTAL ELLIPSIS}")
 
@@ -64,6 +64,14 @@ def quotes_in(speech: str, passage: str) -> tuple[Quote, ...]:
     return tuple(
         Quote(found[1].strip(), is_in(found[1], passage)) for found in QUOTE.finditer(speech)
     )
+
+
+def as_quotes(text: str) -> str:
+    """Return a text in which marks that its author wrote are tags of quotes, still to be checked.
+
+    Who reads marked speeches of others writes marks itself.
+    """
+    return MARK.sub(lambda found: "</quote>" if found["end"] else "<quote>", text)
 
 
 def mark_quotes(speech: str, passage: str) -> str:

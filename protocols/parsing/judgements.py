@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from arena.play.reading import CUT_OFF, as_reply, unfinished_reason, without_vote
+from arena.quotes import as_quotes
 from arena.types import NOT_ASKED, Reading, Reply
 from protocols.parsing import tags
 from protocols.parsing.privacy import fold_brackets
@@ -71,10 +72,16 @@ def judgement(reply: Reply | str, *, letters: Letters) -> Reading:
 def argument(reply: Reply | str, *, claim: str, rated: bool) -> Reading:
     """Read a speech for an answer, private thoughts, and the rating of one's own chances, if asked.
 
-    `answer` is the claim, by its letter, of a speech that can be read.
+    `answer` is the claim, by its letter, of a speech that can be read.  Marks of the check that a
+    speaker writes itself are quotes.
     """
-    reading = tags.speech_and_confidence(reply) if rated else tags.speech_only(reply)
-    return replace(reading, answer=claim) if reading.public else reading
+    reply = as_reply(reply)
+    text = as_quotes(reply.text)
+    plain = replace(reply, text=text)
+    reading = tags.speech_and_confidence(plain) if rated else tags.speech_only(plain)
+    if not reading.public:
+        return reading
+    return replace(reading, answer=claim, composed=text != reply.text)
 
 
 def judges_turn(reply: Reply | str, *, letters: Letters, believes: bool, may_end: bool) -> Reading:
