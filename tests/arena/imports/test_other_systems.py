@@ -53,7 +53,23 @@ def test_lechmazurs_order_of_strengths_and_own_minus_panel_margins_come_out(tmp_
     assert rows(path, "select distinct origin, simulated from studies") == [
         ("imported from lechmazur/debate", False)
     ]
-    assert study_reports(path), "a report can be made of it"
+
+
+@pytest.mark.slow
+def test_reports_ranks_and_pages_are_made_of_every_kind(tmp_path: Path) -> None:
+    path = tmp_path / "arena.duckdb"
+    take("lechmazur", made_up.lechmazur(tmp_path / "one"), path)
+    take("llm-debate", made_up.llm_debate(tmp_path / "two"), path)
+    for kind, content in (
+        ("chatarena", made_up.chatarena()),
+        ("mallm", made_up.mallm()),
+        ("textarena", made_up.textarena()),
+    ):
+        take(kind, put(tmp_path / kind, content), path)
+    assert len(study_reports(path)) == 6
+    for words in (["report"], ["rank"], ["publish", str(tmp_path / "pages")]):
+        assert main([*words, "--db", str(path)]) == 0
+    assert "imported from" in (tmp_path / "pages" / "index.html").read_text()
 
 
 def test_judgements_alone_and_packed_are_debates_without_turns(tmp_path: Path) -> None:
@@ -79,7 +95,6 @@ def test_llm_debates_judges_are_right_as_often_as_the_table_says(tmp_path: Path)
     ]
     board = "select contestant from leaderboard where study = 'debate_sim' order by win_rate desc"
     assert rows(path, board) == [("Ann",), ("Ben",)]
-    assert main(["rank", "--db", str(path)]) == 0
     # Swapped, the right answer is the second, and its side the opposition.
     sides = rows(
         path,
@@ -130,8 +145,6 @@ def test_textarenas_debate_has_sides_topic_and_jury(tmp_path: Path) -> None:
     ]
     assert rows(path, "select winner from verdicts") == [("proposition",)]
     assert rows(path, "select text from subjects") == [("Tea beats coffee.",)]
-    # Pages tell models apart by name.
-    assert main(["publish", str(tmp_path / "pages"), "--db", str(path)]) == 0
 
 
 def test_our_own_json_comes_in_again(tmp_path: Path) -> None:
