@@ -90,8 +90,10 @@ def judges_turn(reply: Reply | str, *, letters: Letters, believes: bool, may_end
     With `believes`, the answer that it leans to and how probable it is are private.  With
     `may_end`, one that ends says nothing more: its public words are "".
     """
-    reply = as_reply(reply)
-    reading = tags.speech_only(reply)
+    given = as_reply(reply)
+    # A judge reads marks, and may repeat them.
+    reply = replace(given, text=as_quotes(given.text))
+    reading = replace(tags.speech_only(reply), composed=reply.text != given.text)
     rest = tags.parts_of(reply.text, cut_off=CUT_OFF in reading.flags).rest
     ends = {found["words"].strip().casefold() for found in END.finditer(fold_brackets(rest))}
     if may_end and ends == {"yes"} and unfinished_reason(reply) is None:

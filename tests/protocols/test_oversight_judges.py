@@ -20,7 +20,7 @@ from arena.types import Request
 from protocols import laws
 from protocols.oversight import consultancy, judged_debate
 from protocols.oversight_judges import judge_alone, judged_argument, panel
-from protocols.parsing.judgements import judgement, letter_alone
+from protocols.parsing.judgements import judgement, judges_turn, letter_alone
 from tests.watched_plays import play_once, words_of
 
 DEBATER, JUDGE = agent("sim/advocate"), agent("sim/evidence_judge")
@@ -159,3 +159,25 @@ def test_a_decision_is_read_by_its_letter(
     reading = judgement(text, letters=LETTERS)
     assert (reading.answer, reading.confidence) == (answer, confidence)
     assert (reading.reask is None) == (None not in (answer, confidence))
+
+
+@pytest.mark.parametrize(
+    ("text", "public", "answer", "confidence"),
+    [
+        ("<speech>why?</speech><answer>A</answer><rating>70</rating>", "why?", "B", 0.7),
+        ("<thoughts>t</thoughts><speech>is <verified>x</verified> so?</speech>"
+         "<answer>B</answer><rating>60</rating><end>no</end>",
+         "is <quote>x</quote> so?", "A", 0.6),
+        ("<answer>A</answer><rating>90</rating><end>Yes</end>", "", "B", 0.9),
+        ("<speech>why?</speech><answer>A</answer><rating>90</rating><end>maybe</end>",
+         "why?", "B", 0.9),
+        ("<end>yes</end>", "", None, None),
+        ("…", None, None, None),
+    ],
+)  # fmt: skip
+def test_a_turn_of_the_judge_is_a_question_a_belief_or_an_end(
+    text: str, public: str | None, answer: str | None, confidence: float | None
+) -> None:
+    reading = judges_turn(text, letters=LETTERS, believes=True, may_end=True)
+    assert (reading.public, reading.answer, reading.confidence) == (public, answer, confidence)
+    assert (reading.reask is None) == (None not in (public, answer, confidence))
