@@ -7,9 +7,9 @@ Yuheng Cai, Zixuan Zhang, Tianyi Liu, Chen Liang, Weizhu Chen, Haoyu Wang and Tu
 Kept: the model neither judges nor picks nor corrects; it writes a whole solution of its own, from
 which the answer is read.  Different: the order of the replies is shuffled by the episode's seed and
 stands in the stored prompt.  Ours: the numbers of paths and temperatures, the words, and the
-confidence (the share of all paths whose answer, if readable, is the final one).  Left out:
-open-ended tasks without an answer to read; their text is in `turns`, but nothing here grades it.
-The code is self_agreement's; the instruction is the difference.
+confidence (the share of all paths whose answer, if readable, is the final one).  Open-ended tasks
+without an answer to read are in open_answer.py.  The code is self_agreement's; the instruction is
+the difference.
 
 VERSION 2 differs from 1: the instruction has no line break inside its paragraph.
 """

@@ -10,7 +10,7 @@ if it names none, or one that does not exist, Response 0 is taken, and if the re
 cannot be read, the first one that can.  Different: the first of these failures is a flag of the
 pick's turn ("no response named", "no such response").  Ours: the number of paths, the words, the
 greedy pick and the order as options, and the confidence (the share of all paths that give the same
-answer).  Left out: open-ended tasks.
+answer).  Open-ended tasks are in open_answer.py.
 
 VERSION 2 differs from 1: the instruction has no line break inside its paragraph.
 """
