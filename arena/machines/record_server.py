@@ -32,6 +32,8 @@ from arena.store.replay import Attempts, StudyState, load_attempts, load_study_s
 from arena.studies.study import Play
 from arena.types import Reply
 
+# How long the calls of a part that is gone count as in flight.
+NOTICED_S = 2.0
 # How long parts may take to end when the run is stopped.
 ENDING_S = 1.2
 STATUS = b'{"t":"statuses"'
@@ -290,8 +292,10 @@ class Record:
         self._is_fresh = self._is_fresh and not part.lines
         for asking in part.asking.values():
             asking.cancel()
+        # A server notices a little later that nobody waits for its replies any more.
         for slot in part.slots.values():
-            self.run.rate_limiter.leave(slot, None)
+            loop = asyncio.get_running_loop()
+            loop.call_later(NOTICED_S, self.run.rate_limiter.leave, slot, None)
         for worst_usd in part.reserved.values():
             if self.run.budget is not None:
                 # Nobody knows whether it was sent: the next run reads it from the journal.

@@ -182,9 +182,10 @@ async def leave(client: RecordClient, error: ArenaError | None) -> None:
 
 
 def find_record(path: Path, study: str) -> str | None:
-    """Return where the record of a study in a store listens for parts, None if nobody does.
+    """Return where the record of a study in a store listens for parts, None if there is none.
 
-    One that was killed is waited for, since whoever starts it again is about to.
+    One that was killed is waited for, since whoever starts it again is about to.  Raises StudyError
+    if nobody does: without it, this share would not have its limits and its budget.
     """
     file = record_file(path, study)
     began = time.monotonic()
@@ -193,11 +194,12 @@ def find_record(path: Path, study: str) -> str | None:
         if (address := listening(file)) is not None:
             return address
         waited_s = time.monotonic() - began
-        longest_s = STARTING_S if is_locked(lock_file(path, study)) else CONNECT_S
-        if waited_s > longest_s:
-            # Whoever plays it without a record is told by the lock.
-            file.unlink(missing_ok=True)
-        elif waited_s > 1 and not is_told:
+        if waited_s > (STARTING_S if is_locked(lock_file(path, study)) else CONNECT_S):
+            raise StudyError(
+                f"the record is gone that kept {study!r} for its shares: start it again with"
+                f" `arena run ... --on shards`, or remove {file} to play this share alone"
+            )
+        if waited_s > 1 and not is_told:
             is_told = True
             print(f"{study}: its record is gone, and waited for {CONNECT_S:g} s", file=sys.stderr)
         time.sleep(0.1)

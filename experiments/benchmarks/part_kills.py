@@ -82,6 +82,7 @@ class Fleet:
     url: str
     debates: int
     by_hand: bool
+    rpm: int
     processes: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
     starts: int = 0
 
@@ -94,7 +95,7 @@ class Fleet:
     def keep_alive(self) -> bool:
         """Start what does not run; return whether the record has ended by itself, all played."""
         on = "shards" if self.by_hand else "processes=2"
-        limits = f"http:rpm={RPM},in_flight={IN_FLIGHT}"
+        limits = f"http:rpm={self.rpm},in_flight={IN_FLIGHT}"
         money = ["--price", "http/counter=1,1", "--budget-usd", str(BUDGET_USD)]
         record = self.command("--on", on, "--concurrency", "64", "--limits", limits, *money)
         wanted = {"record": record}
@@ -211,14 +212,22 @@ def next_kill(log: Path, draw: random.Random) -> Callable[[], bool]:
     return lambda: log.exists() and log.stat().st_size > size
 
 
-def play_store(folder: Path, draw: random.Random, kills: int, debates: int, found: Found) -> None:
+def play_store(
+    folder: Path,
+    draw: random.Random,
+    kills: int,
+    debates: int,
+    found: Found,
+    *,
+    by_hand: bool,
+    rpm: int = RPM,
+) -> None:
     """Play a study, killing processes until `kills` were hit in all; then let it end."""
     log = folder / f"log-{found.stores}.jsonl"
     settings = ("--numbered", "--latency", str(LATENCY_S), "--log", str(log), "--max-s", "1000")
     with chat_process(*settings) as url:
-        by_hand = draw.random() < 0.4
         path = folder / f"{found.stores}.duckdb"
-        fleet = Fleet(path, url, debates, by_hand)
+        fleet = Fleet(path, url, debates, by_hand, rpm)
         turns: dict[tuple[str, str, int], str] = {}
         killed_at: list[float] = []
         try:
@@ -288,7 +297,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "study.py").write_text(STUDY)
         while found.kills < options.kills:
-            play_store(Path(folder), draw, options.kills, options.debates, found)
+            by_hand = draw.random() < 0.4
+            play_store(Path(folder), draw, options.kills, options.debates, found, by_hand=by_hand)
     for name, count in vars(found).items():
         print(f"{name:16} {dict(count) if isinstance(count, Counter) else count}")
     print(f"{'seconds':16} {time.monotonic() - began:.0f}")

@@ -16,6 +16,7 @@ import pytest
 from agents.scripted import scripted_model
 from arena.calls.rate_limits import Limit
 from arena.errors import RateLimitedError, StoreError, StudyError
+from arena.machines import shards
 from arena.machines.places import OnProcesses
 from arena.machines.playing import run_share
 from arena.machines.processes import ProcessRecord
@@ -24,6 +25,7 @@ from arena.machines.record_wire import Wire
 from arena.machines.shards import connect, find_record, play_part, run_with_record
 from arena.play.run import Arena, RunSelection
 from arena.play.summary import Summary
+from arena.store.study_lock import record_file
 from arena.studies.study import Study
 from arena.types import Agent, Price, Reply, Request
 from tests.fake_agents import agent, by_seed, study
@@ -286,8 +288,17 @@ def test_only_the_record_is_told_of_limits_and_money(
 def test_without_a_record_a_share_is_played_as_ever(path: Path) -> None:
     halves = [run_share(Arena(path), study(), RunSelection(shard=(n, 2))) for n in (1, 2)]
     assert halves[-1].done == 2
-    # What a killed record leaves behind leads nowhere, and is waited for only so long.
     assert find_record(path, "talks") is None
+
+
+def test_a_record_that_was_killed_is_waited_for_and_then_asked_for(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Arena(path).run(study(subjects=1))
+    record_file(path, "talks").write_text(str(path.parent / "nobody"))
+    monkeypatch.setattr(shards, "CONNECT_S", 0.1)
+    with pytest.raises(StudyError, match="the record is gone that kept 'talks'"):
+        run_share(Arena(path), study(), RunSelection(shard=(1, 2)))
 
 
 async def test_a_stranger_is_not_heard(tmp_path: Path) -> None:
