@@ -8,7 +8,7 @@ import random
 import time
 from array import array
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -187,12 +187,12 @@ class Draft:
         """Note that the next token has been drawn, or will be by a step on its way."""
         self.uniforms.popleft()
 
-    def guess(self, most: int) -> list[int]:
-        """Return at most `most` tokens that may come next."""
+    def guess(self, most: int, drafter: Callable[[], Guesses]) -> list[int]:
+        """Return at most `most` tokens that may come next; `drafter` makes what guesses them."""
         if most <= 0 or self.is_ruled:
             return []
         if self.guesses is None:
-            self.guesses = Guesses()
+            self.guesses = drafter()
         return self.guesses.next_tokens(self.ids, most)
 
     def append(self, drawn: DrawnToken) -> None:

@@ -5,7 +5,7 @@ cache (seating.py decides which), and joins the batch between two steps.  A step
 part of the prompts, and gives every generating row its next token.  A prompt that begins like the
 tokens of a row goes on from there, so that n samples of one prompt read it once.
 
-Left out: beams, and guesses by a second model.  Several devices have an engine each (engines.py).
+Left out: beams.  Several devices have an engine each (engines.py).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from agents.local.drafts import Draft, GenerationResult, Job
 from agents.local.faults import lost_error
 from agents.local.rows import Rows
 from agents.local.seating import Seating
+from agents.local.speculation import Guesses
 from agents.local.steps import Steps
 from agents.local.stopping import EndDetector
 from arena.errors import ContextOverflowError, RefusedError, UnreachableError
@@ -41,7 +42,7 @@ class Engine:
 
     `decode` turns token ids into text, for stop words.  `chunk` is the number of prompt tokens that
     are read between two decoding steps at most, padding included.  `device` is that of the rows.
-    With `speculates` next tokens are guessed (speculation.py).
+    With a `drafter` next tokens are guessed: it makes what guesses those of a reply.
     """
 
     def __init__(
@@ -51,13 +52,13 @@ class Engine:
         *,
         chunk: int = 2048,
         device: torch.device = CPU,
-        speculates: bool = False,
+        drafter: Callable[[], Guesses] | None = None,
     ) -> None:
         self._rows = rows
         self._device = device
         self._seating = Seating(rows)
         ends = EndDetector(decode)
-        self._steps = Steps(rows, self._seating, ends, chunk, speculates=speculates)
+        self._steps = Steps(rows, self._seating, ends, chunk, drafter=drafter)
         self.counts = self._seating.counts
         self._inbox: deque[Draft] = deque()
         self._works: deque[Work[Any]] = deque()

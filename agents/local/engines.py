@@ -11,7 +11,11 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
 from typing import TypeVar
+
+from transformers import PreTrainedModel
 
 from agents.local.device_work import on_device
 from agents.local.drafts import GenerationResult, Job
@@ -19,6 +23,7 @@ from agents.local.engine import Engine
 from agents.local.loading import LoadedModel
 from agents.local.settings import Settings
 from agents.local.sizing import rows_for
+from agents.local.speculation import Guesses
 
 Result = TypeVar("Result")
 
@@ -36,9 +41,21 @@ def start_engine(
         device = copy.model.device
         with on_device(device):
             rows = rows_for(copy, settings)
-        free = settings.seeds == "free"
-        engines.append(Engine(rows, decode, device=device, speculates=free))
+        drafter = drafter_for(copy.model, settings)
+        engines.append(Engine(rows, decode, device=device, drafter=drafter))
     return engines[0] if len(engines) == 1 else Engines(engines)
+
+
+def drafter_for(model: PreTrainedModel, settings: Settings) -> Callable[[], Guesses] | None:
+    """Return what makes the guesses of a reply; None: no tokens are guessed.
+
+    Raises StudyError if a draft is asked for that is not one of this model.
+    """
+    if settings.draft is None:
+        return Guesses if settings.seeds == "free" else None
+    from agents.local.decoding.kangaroo import Adapter, Kangaroo
+
+    return partial(Kangaroo, model, Adapter(Path(settings.draft).expanduser(), model))
 
 
 class Engines:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from agents.local.drafts import Draft
@@ -10,6 +10,7 @@ from agents.local.lane_inputs import Lane
 from agents.local.rows import NO_RULES, Rows, Rules
 from agents.local.ruling import rule_lanes
 from agents.local.seating import Row, Seating
+from agents.local.speculation import Guesses
 
 
 def decoding_lanes(seating: Seating, numbers: Sequence[int], step: int) -> list[tuple[Draft, Lane]]:
@@ -62,7 +63,7 @@ def prompt_lanes(
 
 
 def guess_lanes(
-    rows: Rows, decoded: Sequence[tuple[Draft, Lane]], lanes: int
+    rows: Rows, decoded: Sequence[tuple[Draft, Lane]], lanes: int, drafter: Callable[[], Guesses]
 ) -> dict[int, list[Lane]]:
     """Return guesses for the tokens after those of rows that decode, by row, while few do.
 
@@ -77,7 +78,7 @@ def guess_lanes(
         left = draft.job.max_tokens - generated
         room = min(left - 1, rows.capacity - lane.place - 1, most)
         # The token of the lane itself may be on its way: then its guess is the first of them.
-        found = draft.guess(room + draft.in_flight)[draft.in_flight :] if room > 0 else []
+        found = draft.guess(room + draft.in_flight, drafter)[draft.in_flight :] if room > 0 else []
         if found:
             lanes += len(found)
             guesses[lane.row] = [

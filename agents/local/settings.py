@@ -14,7 +14,7 @@ MAX_SETTINGS = {"slots": 4096, "context": 2**24}
 # Formats that keep the weights of linear layers in few bits (weights/quantized.py).
 QUANTIZED = ("int8", "int4", "fp8")
 DTYPES = ("float32", "bfloat16", "float16", *QUANTIZED)
-NAMES = ("dtype", "device", "slots", "context", "seeds", "adapter")
+NAMES = ("dtype", "device", "slots", "context", "seeds", "adapter", "draft")
 SEEDS = ("exact", "free")
 REVISION = re.compile(r"[\w.][\w./-]{0,199}", re.ASCII)
 DIGEST_START = re.compile(r"[0-9a-f]{8,64}")
@@ -28,7 +28,8 @@ class Settings:
     with commas between them, and "cuda" for all GPUs), `slots` the number of sequences at once on
     each device, and `context` the most tokens of a sequence.  `seeds` tells whether a reply on a
     GPU depends on its own seed alone ("exact"), or may change with what runs beside it, for speed
-    ("free").  `adapter` is the folder of a LoRA adapter.
+    ("free").  `adapter` is the folder of a LoRA adapter, `draft` that of one that guesses tokens
+    (decoding/kangaroo.py), which changes no reply.
     """
 
     dtype: str | None = None
@@ -37,6 +38,7 @@ class Settings:
     context: int | None = None
     seeds: str | None = None
     adapter: str | None = None
+    draft: str | None = None
 
     @property
     def quantized(self) -> str | None:
@@ -60,7 +62,11 @@ def portable(where: str, settings: Settings) -> tuple[str, Settings]:
     adapter = settings.adapter_folder
     return (
         str(Path(where).resolve()) if Path(where).is_dir() else where,
-        replace(settings, adapter=None if adapter is None else str(adapter)),
+        replace(
+            settings,
+            adapter=None if adapter is None else str(adapter),
+            draft=settings.draft and str(Path(settings.draft).expanduser().resolve()),
+        ),
     )
 
 
@@ -90,6 +96,11 @@ def parse_settings(name: str, query: str) -> Settings:
                 f"the adapter of {name} is a folder that holds adapter_config.json, as peft writes"
                 f" it, not {value!r}"
             )
+        if key == "draft" and not (Path(value).expanduser() / "config.json").is_file():
+            raise StudyError(
+                f"the draft of {name} is a folder with config.json and the given weights of an"
+                f" adapter of Kangaroo, not {value!r}"
+            )
         if key == "seeds" and value not in SEEDS:
             raise StudyError(f"the seeds of {name} are exact or free, not {value!r}")
         if key in MAX_SETTINGS:
@@ -103,6 +114,7 @@ def parse_settings(name: str, query: str) -> Settings:
         numbers.get("context"),
         texts.get("seeds"),
         texts.get("adapter"),
+        texts.get("draft"),
     )
 
 

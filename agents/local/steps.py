@@ -48,6 +48,7 @@ from agents.local.planning import (
 )
 from agents.local.rows import Result, Rows
 from agents.local.seating import Row, Seating
+from agents.local.speculation import Guesses
 from agents.local.stopping import EndDetector
 from arena.errors import ModelError
 
@@ -94,7 +95,7 @@ class Steps:
         ends: EndDetector,
         chunk: int,
         *,
-        speculates: bool = False,
+        drafter: Callable[[], Guesses] | None = None,
     ) -> None:
         self._rows = rows
         self._seating = seating
@@ -102,7 +103,7 @@ class Steps:
         self._chunk = chunk
         # Guesses that are wrong are cut off again; with exact seeds a reply that guesses would have
         # to wait longer than it gains.
-        self._speculates = speculates and rows.can_truncate and not rows.exact
+        self._drafter = drafter if rows.can_truncate and not rows.exact else None
         self._on_their_way: deque[Step] = deque()
         self._number = 0
 
@@ -133,8 +134,9 @@ class Steps:
         room = self._rows.widest - len(decoded)
         prompts, counts = prompt_lanes(self._seating, numbers, room)
         guesses: Mapping[int, list[Lane]] = {}
-        if self._speculates:
-            guesses = guess_lanes(self._rows, decoded, len(decoded) + len(prompts))
+        if self._drafter is not None:
+            others = len(decoded) + len(prompts)
+            guesses = guess_lanes(self._rows, decoded, others, self._drafter)
         entries: list[tuple[Draft | None, Lane]] = []
         guessed: dict[int, tuple[Draft, Lane]] = {}
         for draft, lane in decoded:

@@ -38,7 +38,9 @@ def play(
     loaded: LoadedModel, rows: str, jobs: Sequence[Job], *, speculates: bool
 ) -> tuple[list[GenerationResult], int]:
     """Return the replies to jobs, and the number of steps that they took."""
-    engine = Engine(ROWS[rows](loaded.model), loaded.tokenizer.decode, speculates=speculates)
+    engine = Engine(
+        ROWS[rows](loaded.model), loaded.tokenizer.decode, drafter=Guesses if speculates else None
+    )
 
     async def ask() -> list[GenerationResult]:
         return list(await asyncio.gather(*map(engine.generate, jobs)))
