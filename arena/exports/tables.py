@@ -21,6 +21,7 @@ from arena.store.migrations import quote_sql
 from arena.store.parquet_folder import INFO
 from arena.store.query import select_without_formulas
 from arena.store.schema import JOURNALED, SCHEMA_VERSION, TABLES
+from arena.store.tempdir import scratch
 from arena.store.views.registry import ALL_VIEWS, VIEWS, statement
 
 INTERNAL = (
@@ -39,6 +40,7 @@ FORMATS = {
 ROW_GROUP = 16_384
 PARQUET = f"{FORMATS['parquet']}, row_group_size {ROW_GROUP}"
 FLUSH = "partitioned_write_flush_threshold"
+FLUSH_ROWS = 4_096
 README = """# Tables of Peer Arena
 
 These files hold the tables of a store whole: prompts, raw replies, private thoughts and private
@@ -119,9 +121,17 @@ def write_by_study(
 ) -> list[tuple[str, int]]:
     """Write every table as Parquet, in a file for each study where its rows belong to one."""
     written = []
-    before = con.execute(f"select current_setting('{FLUSH}')").fetchall()[0][0]
-    # Rows of all studies wait in memory until there are so many of one.
-    con.execute(f"set {FLUSH} = {ROW_GROUP}")
+    # Rows of each study wait until there are so many of them; what waits may spill to disk.
+    settings = {
+        FLUSH: str(FLUSH_ROWS),
+        "memory_limit": "'1GB'",
+        "temp_directory": quote_sql(str(scratch() / "spilled")),
+        "threads": "1",
+    }
+    before = {
+        name: con.execute(f"select current_setting('{name}')").fetchall()[0][0] for name in settings
+    }
+    con.execute("; ".join(f"set {name} = {value}" for name, value in settings.items()))
     try:
         for number, name in enumerate(JOURNALED):
             if rows := write_table(con, name, folder / name):
@@ -129,7 +139,8 @@ def write_by_study(
             if watch is not None:
                 watch(number + 1, len(JOURNALED))
     finally:
-        con.execute(f"set {FLUSH} = {before}")
+        for name, value in before.items():
+            con.execute(f"set {name} = {quote_sql(str(value))}")
     (folder / INFO).write_text(json.dumps({"schema_version": SCHEMA_VERSION}) + "\n")
     (folder / "README.md").write_text(README.format(name=folder.name), encoding="utf-8")
     (folder / "views.sql").write_text("\n".join(view_statements()), encoding="utf-8")
