@@ -6,6 +6,7 @@
         -o protocols=single,self_consistency,round_table:reconcile -o calls=12
     arena run compare -o model=http/llama-3.1-8b@http://127.0.0.1:8000/v1 -o questions=my.jsonl \\
         -o calls=0 -o tokens=8000              the same generated tokens a question
+    arena run compare -o protocols=every       every method for plain questions
     arena report --study compare --figures out the table, and accuracy against cost
 
 `protocols` are names, or `protocol:preset` where one holds several papers' formats (round_table,
@@ -19,6 +20,9 @@ replies (what a second thought does), the others' answers without reasons, and r
 another question, for one call more an agent.  So flips are split into spontaneous ones, those by
 stance, and those by reasons.  The vote at equal calls is `self_consistency`, and the vote of the
 first round stands in the view `accuracy_by_stage`.
+
+Local models (`toy/sum`, `local/...`) also vote by ways of decoding, with as many samples as the
+vote beside them (`decodings=false`: none).
 
 No paper has this comparison.  "Debate or Vote" (arXiv 2508.17536) finds that the vote makes most of
 a debate's gain, and arXiv 2502.08788 that five formats often lose to self-consistency at more
@@ -36,8 +40,9 @@ from agents.simulated.questions import simulated_questions
 from agents.toy.problems import sums
 from analysis.reports.debates import study_reports
 from analysis.reports.tables.debates import print_report
-from arena import Arena, Arm, Sampling, Study
+from arena import Agent, Arena, Arm, Sampling, Study
 from arena.cli.study_program import run_study_program
+from arena.decoding import CertaintyStop, Decoding, SoftThinking
 from arena.studies.questions import questions as read_questions
 from arena.types import Subject
 from protocols import budget
@@ -53,6 +58,25 @@ COMPARED = [
     "round_table:reconcile",
     "leap",
 ]
+# Methods that need nothing but a question; some models fill a role less well than others.
+EVERY = [
+    *COMPARED,
+    "universal_self_consistency",
+    "self_check",
+    "moa",
+    "own_demonstrations",
+    "self_questioning",
+    "iterative_deepening",
+    "ask_again",
+    "self_refine",
+    "critique_and_revision",
+    "drafting",
+    "moderated",
+]
+DECODINGS: dict[str, Decoding] = {
+    "soft thinking": SoftThinking(cold_tokens=32),
+    "certainty stop": CertaintyStop(threshold=8.0, window=16),
+}
 # Another question than any that is asked, whose replies are shown in place of those of others.
 FOIL = (
     "A gardener plants 7 rows of 12 tulips, and 9 of them do not come up. Each of the others has"
@@ -71,11 +95,13 @@ def study(
     calls: int = 12,
     tokens: int | None = None,
     controls: bool = True,
+    decodings: bool = True,
     temperature: float | None = None,
     repeats: int = 1,
 ) -> Study:
     """Return an arm for each protocol, with the same budget a question, and controls of tables.
 
+    `protocols` "every" is all methods that need nothing but a question.
     The budget is `calls` (0: no bound), or `tokens`.  `questions` is a file, a name of the hub or
     `material`, with the columns `question` and `answer`, or else `number` simulated questions, sums
     for the toy.  `temperature` defaults to 0.7, to 1.7 for the toy, which scores about 60% there.
@@ -87,7 +113,11 @@ def study(
         max_tokens=100 if toy else None,
     )
     solver = agent(model, sampling=sampling, drop_unsupported=True)
-    arms = budget.arms(solver, calls=calls or None, tokens=tokens, protocols=protocols)
+    wanted = EVERY if protocols == ["every"] else protocols
+    arms = budget.arms(solver, calls=calls or None, tokens=tokens, protocols=wanted)
+    if decodings and model.startswith(("toy/", "local/")):
+        votes = [arm for arm in arms if arm.label == "self_consistency"]
+        arms += [decoded(arm, name) for arm in votes for name in DECODINGS]
     if questions:
         subjects = read_questions(questions, question=question, gold=answer)
     else:
@@ -99,6 +129,15 @@ def study(
         tables = [arm for arm in arms if arm.protocol is round_table]
         arms += [control for arm in tables for control in controls_of(arm, foil)]
     return Study("compare", arms, asked, repeats)
+
+
+def decoded(arm: Arm, name: str) -> Arm:
+    """Return an arm of one seat whose agent decodes in another way."""
+    [lineup] = arm.lineups
+    [(seat, solver)] = lineup.items()
+    assert isinstance(solver, Agent)
+    sampling = replace(solver.sampling, decoding=DECODINGS[name])
+    return replace(arm, label=name, lineups=[{seat: replace(solver, sampling=sampling)}])
 
 
 def controls_of(arm: Arm, foil: Subject) -> list[Arm]:

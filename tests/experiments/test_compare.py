@@ -61,3 +61,13 @@ def test_the_comparison_is_one_table_with_costs_and_flips(tmp_path: Path) -> Non
     assert len(report.answers.arms) == 6
     assert {row.arm for row in report.answers.flips} >= {"ford", "ford, answers"}
     assert len(report.answers.flip_contrasts) == 5
+
+
+@pytest.mark.slow
+def test_every_method_is_played_by_the_toy_and_ways_of_decoding_beside_the_vote(
+    tmp_path: Path,
+) -> None:
+    one = study(model="toy/sum", number=2, calls=8, protocols=["every"])
+    assert {"soft thinking", "certainty stop"} <= {arm.label for arm in one.arms}
+    summary = Arena(tmp_path / "a.duckdb").run(one)
+    assert (summary.failed, summary.done) == (0, 2 * len(one.arms))
