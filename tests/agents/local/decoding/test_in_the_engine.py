@@ -289,3 +289,30 @@ def test_other_architectures_take_concept_tokens(tmp_path: Path, kind: str) -> N
         told = reference.soft(other.model, job.ids, way, END, 8, 0)
     assert list(found.ids) == told.ids
     assert found.measures["concept_tokens"] == told.mixed
+
+
+@pytest.mark.slow
+def test_pairs_of_rows_get_their_turn_where_there_is_hardly_room_for_one(
+    loaded: LoadedModel,
+) -> None:
+    draw = random.Random(1)
+    jobs = []
+    for number in range(18):
+        ids = tuple(draw.choices(range(WORDS), k=draw.randrange(4, 40)))
+        way: SoftThinking | CkPlug | None = CkPlug(alpha=0.3)
+        if number % 2 == 0:
+            way = SoftThinking(temperature=1.0) if number % 4 else None
+        jobs.append(
+            Job(ids, 8, WARM, seed=number, group=str(number % 5),
+                way=way and Way(way, () if isinstance(way, CkPlug) else END),
+                beside=ids[2:] if isinstance(way, CkPlug) else ())
+        )  # fmt: skip
+    few_pages = LaneRows(
+        OwnForward(loaded.model, 128), 3, 128, pages=9, widest=8, exact=True, page=16
+    )
+    tight = [
+        generate_all(loaded, rows, jobs) for rows in (SlotRows(loaded.model, 2, 128), few_pages)
+    ]
+    roomy = generate_all(loaded, rows_of(loaded, "slots", 12), jobs)
+    for results in tight:
+        assert [result.ids for result in results] == [result.ids for result in roomy]
