@@ -298,9 +298,8 @@ class Arena:
             stats.budget = Budget(self.budget_usd, earlier.usd + self.spent_in_other_stages_usd)
             stats.uncounted = earlier.unpriced
         limits = merge_limits(study.limits, limits_in_environment(), self.limits)
-        stats.rate_limiter = RateLimiter(
-            self.concurrency, limits, self._prompt_tokens, self.player.late_s
-        )
+        late_s = self.player.late_s
+        stats.rate_limiter = RateLimiter(self.concurrency, limits, self._prompt_tokens, late_s)
         learn_from_store(stats.rate_limiter, self.path, models)
         count_last_minute(stats.rate_limiter, self.path, models)
         cache = {}
