@@ -182,16 +182,18 @@ def plain(
     seed: int,
     temperature: float,
     is_end: Callable[[list[int]], bool],
-) -> list[int]:
-    """Go on from ids, whose last `reply` tokens are of the reply already."""
+) -> tuple[list[int], list[torch.Tensor]]:
+    """Go on from ids, whose last `reply` tokens are of the reply: tokens, logits before each."""
     stream = random.Random(seed)
     for _ in range(reply):
         stream.random()
     new: list[int] = []
+    logprobs = []
     while len(new) < tokens and not (new and is_end(new)):
         logits = model(torch.tensor([[*ids, *new]])).logits[0, -1].float()
+        logprobs.append(logits.log_softmax(-1))
         new.append(drawn(logits, temperature, stream.random()))
-    return new
+    return new, logprobs
 
 
 def speculative(
@@ -211,7 +213,9 @@ def speculative(
     """A larger model writes what follows an end of a paragraph where the draft reflects."""
     told = Told()
 
-    def write(model: torch.nn.Module, tokens: int, *, paragraph: bool = False) -> list[int]:
+    def write(
+        model: torch.nn.Module, tokens: int, *, paragraph: bool = False
+    ) -> tuple[list[int], list[torch.Tensor]]:
         def is_end(new: list[int]) -> bool:
             return new[-1] in stops or (paragraph and "\n\n" in decode(new))
 
@@ -223,8 +227,9 @@ def speculative(
         return len(told.ids) >= length or (bool(told.ids) and told.ids[-1] in stops)
 
     def hand_over(tokens: int) -> list[int]:
-        new = write(large, tokens)
+        new, logprobs = write(large, tokens)
         told.ids += new
+        told.logprobs += logprobs
         told.handed_over += len(new)
         return new
 
@@ -232,7 +237,9 @@ def speculative(
         hand_over(way.first_tokens)
     count, most, longer = 0, way.most_negative, way.check_tokens
     while not over():
-        told.ids += write(small, length, paragraph=True)
+        new, logprobs = write(small, length, paragraph=True)
+        told.ids += new
+        told.logprobs += logprobs
         if over():
             break
         if count >= most:
@@ -246,7 +253,7 @@ def speculative(
             most = min(most + way.negative_step, way.negative_limit)
             longer = min(longer + way.check_step, way.check_limit)
             continue
-        draft = write(small, way.piece)
+        draft, logprobs = write(small, way.piece)
         kind = classify(decode(draft))
         count += kind < 0
         if kind or way.every:
@@ -255,6 +262,7 @@ def speculative(
             draft = hand_over(way.piece)
         else:
             told.ids += draft
+            told.logprobs += logprobs
         if not over() and verifies(decode(draft)):
             hand_over(way.check_tokens)
     return told

@@ -141,7 +141,7 @@ def test_two_models_write_what_they_write_step_by_step(
     check = chat("Let me", add_special_tokens=False).input_ids
     jobs = [
         Job(tuple(range(20 + n)), 60, TokenSampling(heat), seed=n, end_ids=small.end_ids,
-            group=str(n % 2))
+            alternatives=300, group=str(n % 2))
         for n, heat in enumerate((0.0, 1.0, 1.3, 1.0))
     ]  # fmt: skip
 
@@ -168,6 +168,10 @@ def test_two_models_write_what_they_write_step_by_step(
             )  # fmt: skip
         assert list(result.ids) == told.ids
         assert asyncio.run(ask([job]))[0].ids == result.ids
+        # The words of a check are drawn by nobody.
+        for record, logprobs in zip(result.records, told.logprobs, strict=True):
+            token, value = map(list, zip(*record.alternatives, strict=True))
+            assert torch.allclose(torch.tensor(value), logprobs[token], atol=1e-5)
         measures = result.measures
         assert measures["handed_over_tokens"] == told.handed_over
         assert (measures["handovers"], measures["checks"]) == (told.handovers, told.checks)
