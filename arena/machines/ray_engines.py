@@ -53,6 +53,12 @@ class EngineActor:
         """Return the name of the engine in sentences."""
         return f"engine {self.number + 1}" + (f" on {self.home.node}" if self.home else "")
 
+    def note_there(self) -> None:
+        """Note that it takes calls."""
+        if self.absence is not None and not self.there:
+            self.absence.end()
+        self.there = True
+
 
 @dataclass(frozen=True, slots=True)
 class PickledModel:
@@ -107,6 +113,8 @@ class Engines:
                 " its files the same content on all nodes, or a revision behind the reference"
             )
         placed.opened = opened[0]
+        for engine in placed.engines:
+            engine.note_there()
         return opened[0]
 
     def _start(self, wanted: Mapping[str, PickledModel]) -> None:
@@ -186,7 +194,6 @@ class Engines:
                 raise StudyError(f"{engine.name}: {opened}")
             if isinstance(opened, ArenaError):
                 raise opened
-            engine.there = True
             return opened
 
     async def ask(self, key: str, request: Request) -> Reply:
@@ -270,14 +277,11 @@ class Engines:
                 for key, placed in self._placed.items():
                     if engine in placed.engines and placed.opened is not None:
                         await self._open_on(engine, key)
-                engine.there = True
             except ArenaError:
-                engine.there = False
                 await asyncio.sleep(wait_s)
                 wait_s = min(2 * wait_s, LONGEST_WAIT_S)
                 continue
-            if engine.absence is not None:
-                engine.absence.end()
+            engine.note_there()
             return
 
     def request_settings(self, key: str, request: Request) -> dict[str, object] | None:
