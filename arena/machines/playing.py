@@ -28,8 +28,10 @@ async def play_on(
 
         return await run_on_processes(place, arena, study, selection=selection, watch=watch)
     if place.shards is not None:
+        from arena.machines.ray_models import release_all
         from arena.machines.shards_on_ray import run_on_ray_workers
 
+        release_all()
         return await run_on_ray_workers(place, arena, study, selection=selection, watch=watch)
     from arena.machines.ray_models import play_on_ray
 

@@ -223,6 +223,12 @@ def release_others(engines: Engines, wanted: Sequence[Servers]) -> None:
         engines.release()
 
 
+def release_all() -> None:
+    """Give back what engines and servers of earlier studies hold of a cluster."""
+    for each in (*ENGINES.values(), *SERVERS.values()):
+        each.release()
+
+
 def pickle_model(model: BaseModel) -> PickledModel:
     """Return a model as it travels, with the code of its user's own files.
 
