@@ -48,7 +48,8 @@ from arena.types import Subject
 from protocols import budget
 from protocols.round_table import round_table
 
-SOLVER = "sim/solver:peer_weight=0.5:shared=0.3"
+# It sits at tables too, where it moderates and votes.
+SOLVER = "sim/panelist:peer_weight=0.5:shared=0.3"
 COMPARED = [
     "single",
     "self_consistency",
@@ -56,6 +57,7 @@ COMPARED = [
     "self_aggregation",
     "round_table:society_of_minds",
     "round_table:reconcile",
+    "moderated:mad",
     "leap",
 ]
 # Methods that need nothing but a question; some models fill a role less well than others.
@@ -71,7 +73,6 @@ EVERY = [
     "self_refine",
     "critique_and_revision",
     "drafting",
-    "moderated",
 ]
 DECODINGS: dict[str, Decoding] = {
     "soft thinking": SoftThinking(cold_tokens=32),
