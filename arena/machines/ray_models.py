@@ -225,8 +225,10 @@ def release_others(engines: Engines, wanted: Sequence[Servers]) -> None:
 
 def release_all() -> None:
     """Give back what engines and servers of earlier studies hold of a cluster."""
-    for each in (*ENGINES.values(), *SERVERS.values()):
-        each.release()
+    for engines in ENGINES.values():
+        engines.release()
+    for servers in SERVERS.values():
+        servers.release()
 
 
 def pickle_model(model: BaseModel) -> PickledModel:
