@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -125,13 +126,15 @@ def write_by_study(
     settings = {
         FLUSH: str(FLUSH_ROWS),
         "memory_limit": "'1GB'",
-        "temp_directory": quote_sql(str(scratch() / "spilled")),
         "threads": "1",
     }
     before = {
         name: con.execute(f"select current_setting('{name}')").fetchall()[0][0] for name in settings
     }
     con.execute("; ".join(f"set {name} = {value}" for name, value in settings.items()))
+    # To a folder of ours, not to the current one; DuckDB refuses another once it has spilled.
+    with suppress(duckdb.NotImplementedException):
+        con.execute(f"set temp_directory = {quote_sql(str(scratch() / 'spilled'))}")
     try:
         for number, name in enumerate(JOURNALED):
             if rows := write_table(con, name, folder / name):
