@@ -68,6 +68,8 @@ async def test_replies_errors_and_settings_come_back_as_values() -> None:
         await engine.open("k", b"")
 
 
+# Torch takes seconds.
+@pytest.mark.slow
 async def test_a_local_model_travels_without_its_weights_and_answers_the_same() -> None:
     toy = model("toy/sum?slots=4")
     await toy.open()
