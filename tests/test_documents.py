@@ -181,7 +181,8 @@ def test_ways_of_reasoning_that_are_compared_have_one_budget(outputs: Outputs) -
 
 def test_the_examples_are_found() -> None:
     assert len(RUN) >= 40
-    assert len(BLOCKS) - len(RUN) <= 10
+    # Keys, clusters and records of named models are at hand on no machine of the tests.
+    assert len(BLOCKS) - len(RUN) <= len(BLOCKS) / 10
     # What is shown otherwise is no command: settings of a shell, a tree of folders, TOML.
     kinds = {
         match[1]
