@@ -21,8 +21,8 @@ another question, for one call more an agent.  So flips are split into spontaneo
 stance, and those by reasons.  The vote at equal calls is `self_consistency`, and the vote of the
 first round stands in the view `accuracy_by_stage`.
 
-Local models (`toy/sum`, `local/...`) also vote by ways of decoding, with as many samples as the
-vote beside them (`decodings=false`: none).
+Local models (`toy/sum`, `local/...`) also vote by ways of decoding (docs/decoding.md), with as many
+samples as the vote beside them (`decodings=false`: none).
 
 No paper has this comparison.  "Debate or Vote" (arXiv 2508.17536) finds that the vote makes most of
 a debate's gain, and arXiv 2502.08788 that five formats often lose to self-consistency at more
@@ -43,9 +43,11 @@ from analysis.reports.tables.debates import print_report
 from arena import Agent, Arena, Arm, Sampling, Study
 from arena.cli.study_program import run_study_program
 from arena.decoding import CertaintyStop, Decoding, SoftThinking
+from arena.errors import StudyError
 from arena.studies.questions import questions as read_questions
 from arena.types import Subject
 from protocols import budget
+from protocols.leap import leap
 from protocols.round_table import round_table
 
 # It sits at tables too, where it moderates and votes.
@@ -74,6 +76,10 @@ EVERY = [
     "critique_and_revision",
     "drafting",
 ]
+# Thoughts of the toy and of simulated solvers are short: at LeaP's own sizes no path would be cut,
+# and none would read another.
+SHORT_THOUGHTS: dict[str, object] = {"think_tokens": 24, "summary_tokens": 16, "answer_tokens": 8}
+SHORT_OF_SIMULATED = SHORT_THOUGHTS | {"summary_tokens": 60, "answer_tokens": 60}
 DECODINGS: dict[str, Decoding] = {
     "soft thinking": SoftThinking(cold_tokens=32),
     "certainty stop": CertaintyStop(threshold=8.0, window=16),
@@ -108,6 +114,11 @@ def study(
     for the toy.  `temperature` defaults to 0.7, to 1.7 for the toy, which scores about 60% there.
     """
     toy = model.startswith("toy/")
+    if questions and model.startswith("sim/"):
+        raise StudyError(
+            f"{model} answers simulated questions alone, and none of {questions}; leave out"
+            " -o questions=..., or name another model"
+        )
     default = 1.7 if toy else 0.7
     sampling = Sampling(
         temperature=default if temperature is None else temperature,
@@ -116,6 +127,12 @@ def study(
     solver = agent(model, sampling=sampling, drop_unsupported=True)
     wanted = EVERY if protocols == ["every"] else protocols
     arms = budget.arms(solver, calls=calls or None, tokens=tokens, protocols=wanted)
+    short = SHORT_THOUGHTS if toy else SHORT_OF_SIMULATED if model.startswith("sim/") else {}
+    if tokens is None:
+        arms = [
+            replace(arm, options={**arm.options, **short}) if arm.protocol is leap else arm
+            for arm in arms
+        ]
     if decodings and model.startswith(("toy/", "local/")):
         votes = [arm for arm in arms if arm.label == "self_consistency"]
         arms += [decoded(arm, name) for arm in votes for name in DECODINGS]

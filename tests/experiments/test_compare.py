@@ -40,9 +40,29 @@ def test_every_arm_has_the_budget_and_a_table_has_its_controls() -> None:
 
 
 def test_questions_of_a_file_are_asked_whole_and_have_a_foil_of_their_own() -> None:
-    one = study(questions="material:walks", protocols=["round_table:society_of_minds"], calls=4)
+    one = study(
+        model="http/m@http://127.0.0.1:9/v1",
+        questions="material:walks",
+        protocols=["round_table:society_of_minds"],
+        calls=4,
+    )
     assert len(one.subjects) == 15
     assert one.arms[-1].options["foil"] == FOIL
+
+
+def test_simulated_models_are_asked_no_other_questions() -> None:
+    with pytest.raises(StudyError, match="answers simulated questions alone"):
+        study(questions="material:walks")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["toy/sum", "sim/panelist"])
+def test_paths_of_leap_read_each_other(tmp_path: Path, model: str) -> None:
+    one = study(model=model, number=3, calls=8, protocols=["leap"])
+    arena = Arena(tmp_path / "a.duckdb")
+    assert arena.run(one).failed == 0
+    [(routes,)] = arena.sql("select count(*) from routes").rows
+    assert routes > 0
 
 
 def test_an_unknown_preset_says_which_there_are() -> None:
