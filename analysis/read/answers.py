@@ -51,17 +51,22 @@ EPISODES = """
 HAS_ANSWERS = """
     select 1 where exists (from answers) or exists (from subjects where kind = 'question')
 """
+# Who judges a stored debate answers the question that was argued there.
 PLAYS = """
     create temp table play_rows as
     with seated as (
         select episode, string_agg(distinct {label}, ', ' order by {label}) as seated
         from contestants group by episode)
-    select q.* replace (seated as models), row_number() over (
-               partition by study order by arm, subject, seated, repeat, episode) - 1 as play
-    from question_plays q left join seated using (episode) where study = $1 or $1 is null
+    select q.* replace (seated as models), coalesce(argued.subject, q.subject) as question,
+           row_number() over (
+               partition by q.study order by q.arm, q.subject, seated, q.repeat, q.episode) - 1
+               as play
+    from question_plays q left join seated using (episode) left join subjects s using (subject)
+    left join episodes argued on q.protocol = 'judged_argument' and argued.episode = s.source
+    where q.study = $1 or $1 is null
 """
 PLAY_COLUMNS = """
-    select study, arm, protocol, coalesce(models, 'unknown') as models, subject,
+    select study, arm, protocol, coalesce(models, 'unknown') as models, subject, question,
            correct::double as correct, confidence, status, answered::double as answered,
            calls::double as calls, tokens_in::double as tokens_in,
            tokens_out::double as tokens_out, cost_usd, routes::double as routes, episode,
@@ -209,7 +214,7 @@ def read_answers(
         arms = tuple(dict.fromkeys(count.arm for count in episodes))
         mine = rows_of(plays, name)
         models, model = np.unique(mine["models"].astype(str), return_inverse=True)
-        questions, question = np.unique(mine["subject"].astype(str), return_inverse=True)
+        questions, question = np.unique(mine["question"].astype(str), return_inverse=True)
         arm = np.array([arms.index(label) for label in mine["arm"].tolist()], dtype=np.int64)
         codes = {"arm": arm, "models": model, "question": question}
         records.append(

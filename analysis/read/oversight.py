@@ -17,19 +17,22 @@ from arena.quotes import quotes_in
 from arena.store.query import read_result
 
 PROTOCOLS = {"judge_alone", "judged_debate", "judged_argument", "consultancy"}
-# A stored debate that is judged later was argued in the episode that its subject names.
+# A stored debate that is judged later was argued in the episode that its subject names, about the
+# question of that episode: debates of one question hang together.
 DECISIONS = """
-    select e.study, e.arm, e.episode, e.protocol, e.options, e.subject, j.agent as judge,
+    select e.study, e.arm, e.episode, e.protocol, e.options,
+           coalesce(argued.subject, e.subject) as question, j.agent as judge,
            j.model as judge_model, m.gold,
            case when e.protocol = 'judged_argument' then m.source else e.episode end as argument,
            a.seat = 'judge swapped' as swapped, a.answer, a.correct::double as correct, a.confidence
     from episodes e join seats j on j.episode = e.episode and j.seat = 'judge'
     join subjects m using (subject)
+    left join episodes argued on e.protocol = 'judged_argument' and argued.episode = m.source
     join latest_answers a on a.episode = e.episode and not a.final
         and a.seat in ('judge as drawn', 'judge swapped')
     where e.status = 'done' and ($study is null or e.study = $study)
       and e.protocol in ('judge_alone', 'judged_debate', 'judged_argument', 'consultancy')
-    order by e.study, e.arm, j.agent, e.subject, e.episode, a.seat
+    order by e.study, e.arm, j.agent, question, e.episode, a.seat
 """
 SPEECHES = """
     select e.episode, e.options, t.seat, s.agent, t.phase, t.answer, t.public, t.confidence,
@@ -119,7 +122,7 @@ def decisions(
         judge,
         str(rows[0]["protocol"]),
         str(rows[0]["options"] or "{}"),
-        codes_by(rows, lambda row: row["subject"]),
+        codes_by(rows, lambda row: row["question"]),
         np.array([str(row["episode"]) for row in rows]),
         np.array([bool(row["swapped"]) for row in rows]),
         numbers("correct"),

@@ -10,11 +10,14 @@ import pytest
 
 from agents import agent
 from agents.simulated.passages import simulated_passages
-from analysis.read.oversight import Argument, JudgeDecisions
+from analysis.read.answers import read_answers
+from analysis.read.oversight import Argument, JudgeDecisions, read_oversight
+from analysis.read.selection import ALL, open_selected
 from analysis.reports.oversight import oversight_findings
-from arena import Agent, Arena, Arm, Study
+from arena import Agent, Arena, Arm, RunSelection, Study
+from arena.tournaments.stages import run_stages
 from protocols.oversight import consultancy, judged_debate
-from protocols.oversight_judges import judge_alone
+from protocols.oversight_judges import judge_alone, panel
 
 NAN = float("nan")
 
@@ -75,6 +78,24 @@ def test_a_judge_of_one_agent_rates_nobody() -> None:
     assert found is not None
     assert {row.agent for row in found.debaters} == {"x", "y"}
     assert oversight_findings([]) is None
+
+
+def test_judges_of_several_debates_of_one_question_are_one_cluster(tmp_path: Path) -> None:
+    one, two = (
+        Agent(name, agent(f"sim/advocate:seed={seed}").model) for seed, name in enumerate("ab")
+    )
+    judge = agent("sim/evidence_judge")
+    pairs = [{"debater": a, "opponent": b, "judge": judge} for a, b in ((one, two), (two, one))]
+    study = Study(
+        "argued", [Arm("debate", judged_debate, pairs, {"rounds": 1})], simulated_passages(3)
+    )
+    arena = Arena(tmp_path / "p.duckdb")
+    run_stages(arena, [study, panel("panel", study, [judge])], selection=RunSelection())
+    with open_selected(arena.path, ALL) as (con, _):
+        [found] = read_oversight(con, "panel")["panel"]
+    assert (np.unique(found.episode).size, np.unique(found.question).size) == (6, 3)
+    [record] = read_answers(arena.path, "panel")
+    assert (record.plays.correct.size, record.questions) == (6, 3)
 
 
 @pytest.mark.slow
