@@ -104,7 +104,8 @@ def show_results(arena: Arena, played: Study) -> None:
     [calls] = {int(each) for (each,) in arena.sql(CALLS_OF, [of]).rows}
     for row in whole.results[0].assessments.jury or () if whole.results[0].assessments else ():
         planted = expected_preference(name[4:], row.arm, row.against, calls, firsts)
-        print(f"{row.arm} against {row.against}: {row.preferred.mean:.3f}, planted {planted:.3f}")
+        names = f"{row.arm} against {row.against}"
+        print(f"{names}: mean reading {row.preferred.mean:.3f}, planted {planted:.3f}")
 
 
 def is_author(model: str) -> bool:

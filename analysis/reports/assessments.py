@@ -24,7 +24,7 @@ from analysis.read.thinking import read_thinking
 from analysis.reports.contexts import WeighingRow, weighing_row
 from analysis.reports.critiques import CritiqueRow, critique_row
 from analysis.reports.influence import InfluenceRow, influence_row
-from analysis.reports.juries import JuryRow, jury_row
+from analysis.reports.juries import JuryRow, jury_rows
 from analysis.reports.listeners import ListenerFindings, listener_findings
 from analysis.reports.option_probabilities import (
     OptionsRow,
@@ -110,7 +110,7 @@ def read_assessments(
             tuple(row for each in preferred.get(name, ()) for row in self_preference_rows(each))
             or None,
             tuple(weighing_row(each) for each in weighed.get(name, ())) or None,
-            tuple(jury_row(each) for each in texts.get(name, ())) or None,
+            jury_rows(texts.get(name, ())) or None,
             tuple(influence_row(each) for each in probed.get(name, ())) or None,
             oversight=oversight_findings(judged.get(name, ())),
             talks=talk_findings(talks.get(name)),

@@ -74,13 +74,20 @@ def jury_block(rows: Sequence[JuryRow]) -> Block:
     cells = []
     notes = []
     for row in rows:
-        preferred = f"{percent(row.preferred.mean)} ({interval(row.preferred, 0)})"
+        votes = f"{percent(row.votes.mean)} ({interval(row.votes, 0)})"
         names = (row.arm, row.against, row.tasks, row.judges)
-        cells.append((*names, preferred, percent(row.first), percent(row.split)))
+        readings = (percent(each) for each in (row.preferred.mean, row.first, row.split))
+        cells.append((*names, votes, p_value(row.p_holm), *readings))
         if row.without:
             notes.append(f"{row.arm} against {row.against}: {row.without} readings are missing.")
     title = "Which text a jury that knows of no method prefers, percent of votes"
-    headings = "arm, against, tasks, judges, prefers the arm (95%), the first read, split by order"
+    notes.append(
+        "For the arm: each judge votes once in each order. Holm: against a half, over these rows."
+        " Mean reading: of the probabilities behind the votes, where judges give them."
+    )
+    headings = (
+        "arm, against, tasks, judges, for the arm (95%), Holm, mean reading, first read, split"
+    )
     return table(title, headings, cells, notes, text_columns=2)
 
 
