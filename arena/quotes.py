@@ -6,9 +6,11 @@ passage.
 
 Kept: both texts are compared without case, punctuation and line breaks; a quote that was cut off
 ends with its speech.  Different: nothing is not a quote; whole words count ("art" is not in
-"party"); hyphens and dashes part words; of a quote with an ellipsis each part must stand in the
-passage, in this order; a quote may run over a line break.  Marks of the arena itself in a speech
-are taken out: nobody verifies its own quote.
+"party"); hyphens and dashes part words; a number keeps its point and its sign, and signs of
+currency, percent and mathematics are words ("-1.5" is no "15", "5%" is no "$5"); of a quote with an
+ellipsis each part must stand in the passage, in this order; a quote may run over a line break.
+Marks of the arena itself in a speech, and what looks like them, are taken out: nobody verifies its
+own quote.
 """
 
 from __future__ import annotations
@@ -18,10 +20,31 @@ import unicodedata
 from dataclasses import dataclass
 
 # A quote ends at its own end, at the beginning of another, or with the speech.
-QUOTE = re.compile(r"<quote>(.*?)(?:</quote>|(?=<quote>)|\Z)", re.DOTALL | re.IGNORECASE)
-# What only the check itself may write.
+QUOTE = re.compile(
+    r"<\s*quote\s*>(?P<words>.*?)(?:<\s*/\s*quote\s*>|(?=<\s*quote\s*>)|\Z)",
+    re.DOTALL | re.IGNORECASE,
+)
+# A mark as the check writes it.
 MARK = re.compile(r"<\s*(?P<end>/?)\s*(?:un)?verified\s*/?\s*>", re.IGNORECASE)
-STRAY = re.compile(r"</?quote>", re.IGNORECASE)
+# Characters that nobody sees, and brackets that a reader may take for those of a tag.
+UNSEEN = r"\s\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
+OPENS = r"[<\[\uff1c\ufe64\uff3b\u2039\u00ab\u3008\u300a\u3010\u27e8\u27ea\u2329\u276c\u276e\u02c2]"
+CLOSES = (
+    r"[>\]\uff1e\ufe65\uff3d\u203a\u00bb\u3009\u300b\u3011\u27e9\u27eb\u232a\u276d\u276f\u02c3]"
+)
+NAME = f"[{UNSEEN}]*+".join("verified")
+EDGE = rf"[/\\\uff0f{UNSEEN}]*+"
+# What only the check itself may write, with attributes or in the disguise of other brackets.
+FORGED = re.compile(
+    rf"{OPENS}{EDGE}(?:u[{UNSEEN}]*+n[{UNSEEN}]*+)?{NAME}"
+    rf"(?:{EDGE}{CLOSES}|\s[^<>=]{{0,40}}=[^<>]*+>)",
+    re.IGNORECASE,
+)
+# The tags of quotes as well, which have done their work where speeches are marked.
+TAG = re.compile(rf"{FORGED.pattern}|<[/\s]*+quote[/\s]*+>", re.IGNORECASE)
+# What may stand between a minus and its number.
+SIGNED = ".$\N{EURO SIGN}\N{POUND SIGN}\N{YEN SIGN}"
+DASHES = str.maketrans("\u2010\u2011\u2012\u2013\u2212", "-----")
 ELLIPSIS = re.compile(r"\.\s?\.\s?\.|\N{HORIZONTAL ELLIPSIS}")
 
 
@@ -34,15 +57,34 @@ class Quote:
 
 
 def plain_words(text: str) -> str:
-    """Return a text without case and punctuation, its words parted by single spaces."""
+    """Return a text without case and punctuation, its words parted by single spaces.
+
+    Numbers keep their points and signs; signs of currency, percent and mathematics are words.
+    """
+    text = unicodedata.normalize("NFKC", text).casefold().translate(DASHES)
     kept = []
-    for character in unicodedata.normalize("NFKC", text).casefold():
+    for place, character in enumerate(text):
         category = unicodedata.category(character)
-        if category == "Pd":
+        if is_of_number(text, place):
+            kept.append(character)
+        elif (category in ("Sc", "Sm") and character not in "|~") or character in "%\u2030":
+            kept.append(f" {character} ")
+        elif category == "Pd":
             kept.append(" ")
         elif not category.startswith(("P", "S", "Cf")):
             kept.append(character)
     return " ".join("".join(kept).split())
+
+
+def is_of_number(text: str, place: int) -> bool:
+    """Return whether a mark belongs to the number behind it: a point, a comma, a sign."""
+    before, mark, behind = text[max(0, place - 1) : place], text[place], text[place + 1 : place + 2]
+    if mark in ".,:/":
+        # ".5" has a point as well; "end.5" and "...5" have not.
+        return behind.isdecimal() and (before.isdecimal() or (mark == "." and not before.strip()))
+    if mark != "-" or not (behind.isdecimal() or behind in SIGNED):
+        return False
+    return not before.strip() or before in "(["
 
 
 def is_in(quote: str, passage: str) -> bool:
@@ -62,8 +104,33 @@ def is_in(quote: str, passage: str) -> bool:
 def quotes_in(speech: str, passage: str) -> tuple[Quote, ...]:
     """Return the quotes of a speech in order."""
     return tuple(
-        Quote(found[1].strip(), is_in(found[1], passage)) for found in QUOTE.finditer(speech)
+        Quote(words.strip(), is_in(words, passage))
+        for words, is_quote in split_quotes(speech)
+        if is_quote
     )
+
+
+def split_quotes(speech: str) -> list[tuple[str, bool]]:
+    """Return a speech in parts, each with whether it is a quote; no mark or tag is left in them."""
+    speech = take_out(FORGED, speech)
+    parts, begin = [], 0
+    for found in QUOTE.finditer(speech):
+        parts.append((speech[begin : found.start()], False))
+        parts.append((found["words"], True))
+        begin = found.end()
+    parts.append((speech[begin:], False))
+    return [(take_out(TAG, words), is_quote) for words, is_quote in parts]
+
+
+def take_out(tags: re.Pattern[str], words: str) -> str:
+    """Return words without these tags."""
+    # Taking one out can join the halves of another; who nests more wants to forge one.
+    for _ in range(20):
+        left = tags.sub("", words)
+        if left == words:
+            return words
+        words = left
+    return re.sub(OPENS, "(", words)
 
 
 def as_quotes(text: str) -> str:
@@ -76,13 +143,8 @@ def as_quotes(text: str) -> str:
 
 def mark_quotes(speech: str, passage: str) -> str:
     """Return a speech in which each quote is marked as verified or as unverified."""
-
-    def mark(found: re.Match[str]) -> str:
-        """Return one quote with its mark."""
-        name = "verified" if is_in(found[1], passage) else "unverified"
-        return f"<{name}>{STRAY.sub('', found[1])}</{name}>"
-
-    # Taking one mark out can join the halves of another.
-    while MARK.search(speech):
-        speech = MARK.sub("", speech)
-    return STRAY.sub("", QUOTE.sub(mark, speech))
+    marked = []
+    for words, is_quote in split_quotes(speech):
+        name = "verified" if is_in(words, passage) else "unverified"
+        marked.append(f"<{name}>{words}</{name}>" if is_quote else words)
+    return "".join(marked)
