@@ -146,7 +146,7 @@ class SpeculativeThinking(Decoding):
     first_tokens: int = 100
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.model, str) and self.model.startswith(("local/", "toy/"))):
+        if not is_local(self.model):
             raise StudyError(
                 f"the larger model of speculative thinking is one on this machine (local/...), not"
                 f" {self.model!r:.60}; over servers, play the protocol speculative_thinking"
@@ -157,20 +157,10 @@ class SpeculativeThinking(Decoding):
             check_count(name, getattr(self, name), 0)
 
     def content(self) -> dict[str, object]:
-        """Return its settings for ids and hashes, which must never change.
-
-        The larger model stands there as it is named: a folder without those around it, and of the
-        settings in its reference those that change its words.
-        """
-        where, _, query = self.model.partition("?")
-        kind, _, name = where.partition("/")
-        if name.startswith((".", "/", "~")) or name.count("/") != 1:
-            name = name.rstrip("/").rpartition("/")[2]
-        name = f"{kind}/{name}"
-        words = sorted(each for each in query.split("&") if each.startswith(WORDS_OF_WEIGHTS))
+        """Return its settings for ids and hashes, which must never change."""
         return {
             "by": self.by,
-            "model": f"{name}?{'&'.join(words)}" if words else name,
+            "model": named(self.model),
             "piece": self.piece,
             "most_negative": self.most_negative,
             "negative_step": self.negative_step,
@@ -216,9 +206,69 @@ class CertaintyStop(Decoding):
         }
 
 
+@dataclass(frozen=True, slots=True)
+class SoftCot(Decoding):
+    """Read soft thoughts of a smaller model before the reply, through weights that were trained.
+
+    SoftCoT++, "Test-Time Scaling with Soft Chain-of-Thought Reasoning", arXiv 2505.11484.
+    `assistant` is the reference of the smaller model (local/...), which reads the same messages,
+    and behind the last of a user `thoughts` times one embedding of its own, number `initial` of
+    those in `weights`.  Its last hidden states there are projected to the size of this model's
+    embeddings, and stand behind the same message in this model's prompt.  `weights` is a folder
+    with projection.bin, as the released code writes it, or projection.safetensors.  Both models
+    stay as they are; nothing is trained here.  The default of `thoughts` is that of the paper's
+    tests; one thought for each `initial`, and a vote over them, is protocols/soft_cot.py.
+    """
+
+    by: ClassVar[str] = "soft_cot"
+    assistant: str
+    weights: str
+    initial: int = 0
+    thoughts: int = 4
+
+    def __post_init__(self) -> None:
+        if not is_local(self.assistant):
+            raise StudyError(
+                f"the assistant of soft_cot is a model on this machine (local/...), not"
+                f" {self.assistant!r:.60}: its hidden states are read"
+            )
+        check_text("weights", self.weights)
+        check_count("initial", self.initial, 0)
+        check_count("thoughts", self.thoughts, 1)
+
+    def content(self) -> dict[str, object]:
+        """Return its settings for ids and hashes, which must never change."""
+        return {
+            "by": self.by,
+            "assistant": named(self.assistant),
+            "weights": self.weights.rstrip("/").rpartition("/")[2],
+            "initial": self.initial,
+            "thoughts": self.thoughts,
+        }
+
+
 WAYS: dict[str, type[Decoding]] = {
-    way.by: way for way in (SoftThinking, CkPlug, SpeculativeThinking, CertaintyStop)
+    way.by: way for way in (SoftThinking, CkPlug, SpeculativeThinking, CertaintyStop, SoftCot)
 }
+
+
+def is_local(reference: object) -> bool:
+    """Return whether this is the reference of a model on this machine."""
+    return isinstance(reference, str) and reference.startswith(("local/", "toy/"))
+
+
+def named(reference: str) -> str:
+    """Return a reference as it stands in the identity of an episode.
+
+    A folder stands there without those around it, and of the settings those that change words.
+    """
+    where, _, query = reference.partition("?")
+    kind, _, name = where.partition("/")
+    if name.startswith((".", "/", "~")) or name.count("/") != 1:
+        name = name.rstrip("/").rpartition("/")[2]
+    name = f"{kind}/{name}"
+    words = sorted(each for each in query.split("&") if each.startswith(WORDS_OF_WEIGHTS))
+    return f"{name}?{'&'.join(words)}" if words else name
 
 
 def decoding_problem(decoding: Decoding | None, capabilities: Collection[str]) -> str | None:

@@ -27,7 +27,7 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache, CacheLayerMixin, DynamicCache
 
-from agents.local.decoding.soft_thinking import Mixture, embed_mixtures
+from agents.local.decoding.soft_thinking import Mixture, embed_soft
 from agents.local.drawing import draw_lanes
 from agents.local.lane_inputs import Lane, Piece
 from agents.local.row_attention import attention_by, row_attention_of
@@ -37,8 +37,8 @@ from agents.local.rows import NO_RULES, Result, Rows, Rules
 PADDING = -1
 CACHE_NAMES = ("cache", "past_key_values", "cache_params")
 Ints = NDArray[np.int64]
-# Concept tokens by row and column of a pass.
-Mixtures = Mapping[tuple[int, int], Mixture]
+# Concept tokens and soft thoughts by row and column of a pass.
+Mixtures = Mapping[tuple[int, int], Mixture | torch.Tensor]
 NO_MIXTURES: Mixtures = MappingProxyType({})
 
 
@@ -100,6 +100,10 @@ class ForwardRows(Rows):
             (row, width + column): lane.mixture
             for row, column, lane in zip(rows, columns, lanes, strict=True)
             if lane.mixture is not None
+        } | {
+            (number, width - len(piece.ids) + place - piece.place): vector
+            for number, piece in enumerate(pieces)
+            for place, vector in piece.vectors.items()
         }
         logits = self.forward(pieces[0].row, ids, positions, keep, mixtures)
         # Of one column a view does.
@@ -375,7 +379,7 @@ class CachedModel:
             embedding = self._model.get_input_embeddings()
             states = embedding(ids)
             rows, columns = zip(*mixtures, strict=True)
-            states[list(rows), list(columns)] = embed_mixtures(embedding, [*mixtures.values()])
+            states[list(rows), list(columns)] = embed_soft(embedding, [*mixtures.values()])
             inputs = {"inputs_embeds": states}
         with attention_by(self._model, self._attention):
             output = self._model(

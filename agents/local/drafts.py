@@ -8,7 +8,7 @@ import random
 import time
 from array import array
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -34,7 +34,9 @@ class Job:
     likeliest tokens to record in the place of each token, None for no records.  `rules` change the
     logits before a token is drawn (logit_rules.py).  Requests of one `group` move in step; a lower
     `priority` goes first.  The last `begun` of the ids are of the reply already.  `way` is a way of
-    decoding, of which `beside` are the ids that a second pass reads.
+    decoding, of which `beside` are the ids that a second pass reads.  `vectors` [size] run through
+    the model in the place of some ids of the prompt, by place; such an id is below -1, and the same
+    only where the vectors are.
     """
 
     ids: tuple[int, ...]
@@ -51,6 +53,7 @@ class Job:
     begun: int = 0
     way: Way | None = None
     beside: tuple[int, ...] = ()
+    vectors: Mapping[int, torch.Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +192,7 @@ class Draft:
 
     def guess(self, most: int, drafter: Callable[[], Guesses]) -> list[int]:
         """Return at most `most` tokens that may come next; `drafter` makes what guesses them."""
-        if most <= 0 or self.is_ruled:
+        if most <= 0 or self.is_ruled or self.job.vectors:
             return []
         if self.guesses is None:
             self.guesses = drafter()
@@ -213,7 +216,12 @@ class Draft:
             full = len(job.ids) + job.max_tokens
             prompt = len(job.ids) - job.begun
             self.processors = processors(job.rules, prompt, full, job.end_ids)
-        return changed_logits(self.processors, self.ids, logits)
+        ids: Sequence[int] = self.ids
+        if job.vectors:
+            # A thought counts as a token that the prompt has anyway.
+            known = max(0, ids[0])
+            ids = [known if token < 0 else token for token in ids]
+        return changed_logits(self.processors, ids, logits)
 
     @property
     def first_needed(self) -> int:

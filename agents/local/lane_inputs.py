@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from agents.local.choosing import TokenSampling
 from agents.local.decoding.soft_thinking import Mixture
 
 NONE = -1
+NO_VECTORS: Mapping[int, torch.Tensor] = MappingProxyType({})
 # The fields of LaneInputs, of which the first are whole numbers.
 INTEGERS = 7
 FIELDS = 11
@@ -24,8 +26,8 @@ class Lane(NamedTuple):
     """One token of a step.
 
     It stands at `place` of a row.  It is `token`, or what lane `source` of the step before drew.
-    The lane draws the token after it with `uniform`, unless `forced` is that token.  A `mixture`
-    runs through the model in the place of the token.
+    The lane draws the token after it with `uniform`, unless `forced` is that token.  A `mixture`,
+    or a soft thought [size], runs through the model in the place of the token.
     """
 
     row: int
@@ -35,19 +37,21 @@ class Lane(NamedTuple):
     forced: int = NONE
     uniform: float = 0.0
     sampling: TokenSampling = TokenSampling(0.0)
-    mixture: Mixture | None = None
+    mixture: Mixture | torch.Tensor | None = None
 
 
 class Piece(NamedTuple):
     """A piece of a prompt: tokens that stand in a row from `place` on.
 
-    Of its last `needed` positions the next token is drawn or measured, as the lanes say.
+    Of its last `needed` positions the next token is drawn or measured, as the lanes say.  `vectors`
+    [size] run through the model in the place of some tokens, by place.
     """
 
     row: int
     place: int
     ids: NDArray[np.int32]
     lanes: Sequence[Lane]
+    vectors: Mapping[int, torch.Tensor] = NO_VECTORS
 
 
 @dataclass(frozen=True, slots=True)

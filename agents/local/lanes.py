@@ -16,12 +16,12 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 
-from agents.local.decoding.soft_thinking import embed_mixtures
+from agents.local.decoding.soft_thinking import Mixture, embed_soft
 from agents.local.forward import Forward, Mixed, Pages, functions_for, head_size, kv_heads
 from agents.local.lane_inputs import (
     FIELDS,
@@ -183,7 +183,7 @@ class LaneRows(Rows):
             for start, piece in zip(starts, pieces, strict=False)
             for lane in piece.lanes
         ]
-        hidden = self._forward.hidden(ids, tokens, self._pages)
+        hidden = self._forward.hidden(ids, tokens, self._pages, self._vectors(pieces))
         # At least one, so that the rest needs no case of its own.
         chosen = torch.tensor(wanted or [0], device=self._device)
         logits = self._forward.logits(hidden[chosen])
@@ -229,13 +229,40 @@ class LaneRows(Rows):
             self._book.changed = False
         staging.sent()
 
+    def _vectors(self, pieces: Sequence[Piece]) -> Mixed | None:
+        """Return the soft thoughts in pieces of prompts, None if there are none."""
+        starts = np.cumsum([0, *(len(piece.ids) for piece in pieces)])
+        found = {
+            int(start) + place - piece.place: vector
+            for start, piece in zip(starts, pieces, strict=False)
+            for place, vector in piece.vectors.items()
+        }
+        if not found:
+            return None
+        where, states = self._soft(found)
+        mixed = Mixed(
+            torch.zeros(int(starts[-1]), 1, dtype=torch.bool, device=self._device),
+            states.new_zeros(int(starts[-1]), states.shape[1]),
+        )
+        mixed.lanes[where] = True
+        mixed.states[where] = states
+        return mixed
+
+    def _soft(
+        self, inputs: Mapping[int, Mixture | torch.Tensor]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the numbers [n] of soft inputs, and their embeddings [n, size]."""
+        embedding = self._forward.model.get_input_embeddings()
+        where = torch.tensor([*inputs], device=self._device)
+        return where, embed_soft(embedding, [*inputs.values()])
+
     def _mix(self, lanes: Sequence[Lane]) -> bool:
-        """Put concept tokens where a step finds them; return whether there are any."""
-        mixtures = {number: lane.mixture for number, lane in enumerate(lanes) if lane.mixture}
+        """Put concept tokens and thoughts where a step finds them; return if there are any."""
+        mixtures = {
+            number: lane.mixture for number, lane in enumerate(lanes) if lane.mixture is not None
+        }
         if mixtures:
-            embedding = self._forward.model.get_input_embeddings()
-            where = torch.tensor([*mixtures], device=self._device)
-            states = embed_mixtures(embedding, [*mixtures.values()])
+            where, states = self._soft(mixtures)
             if self._mixed is None:
                 size = (self.widest, states.shape[1])
                 mask = torch.zeros(self.widest, 1, dtype=torch.bool, device=self._device)

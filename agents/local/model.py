@@ -18,6 +18,7 @@ import asyncio
 import sys
 import threading
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from importlib.util import find_spec
@@ -32,17 +33,18 @@ from agents.local.configured import (
     template_arguments,
     unsupported_later,
 )
-from agents.local.decoding.larger import LargerModels
-from agents.local.decoding.requests import decoded_job, hand_over, wrong_decoding
+from agents.local.decoding.partners import Partners, Result
+from agents.local.decoding.requests import generate, thoughts_in, wrong_decoding
 from agents.local.settings import Settings, find_weights, parse_settings, portable
 from agents.providers.sampling import ProviderModel
-from arena.decoding import SpeculativeThinking
 from arena.errors import ContextOverflowError, RefusedError, StudyError
 from arena.types import Price, Reply, Request, Sampling
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
     from agents.local.choosing import TokenSampling
-    from agents.local.drafts import GenerationResult, Job
+    from agents.local.drafts import Job
     from agents.local.engine import Engine
     from agents.local.engines import Engines
     from agents.local.loading import LoadedModel
@@ -134,7 +136,7 @@ class LocalModel(ProviderModel):
         # One on each device.
         self._copies: list[LoadedModel] = []
         self._tokenizer: ChatTokenizer | None = None
-        self._larger = LargerModels(model_of)
+        self._partners = Partners(model_of)
         self._lock = threading.Lock()
         self._users = 0
 
@@ -246,13 +248,13 @@ class LocalModel(ProviderModel):
             self.engine = None
         if engine is not None:
             await asyncio.to_thread(engine.close)
-        await self._larger.close()
+        await self._partners.close()
 
     def on_episode_end(self, episode: str) -> None:
         """Give the rows of an episode to others."""
         if self.engine is not None:
             self.engine.end_group(episode)
-        self._larger.end_group(episode)
+        self._partners.end_group(episode)
 
     def unsupported_settings(self, sampling: Sampling) -> dict[str, str]:
         """Return the reason for each setting that the engine does not have."""
@@ -267,18 +269,19 @@ class LocalModel(ProviderModel):
         generates = not (sampling.choices or sampling.readouts)
         if wrong is None and sampling.temperature is None and generates:
             wrong = configured_problem(self._generation_config())
-        return wrong or wrong_decoding(sampling, model_of)
+        return wrong or wrong_decoding(sampling, model_of, self)
 
     def _generation_config(self) -> dict[str, object]:
         """Return the settings in generation_config.json, empty while they are not on this disk."""
         if not self._configured:
-            from agents.local.weights.digest import folder_of
-
-            folder = Path(self._where)
-            if not folder.is_dir():
-                folder = folder_of(self._where, self._hub_revision()) or folder
-            self._configured = read_generation_config(folder)
+            self._configured = read_generation_config(self.folder())
         return self._configured
+
+    def folder(self) -> Path:
+        """Return the folder of its files, which may not be on this disk yet."""
+        from agents.local.weights.digest import folder_of
+
+        return folder_of(self._where, self._hub_revision()) or Path(self._where)
 
     def request_settings(self, request: Request) -> dict[str, object]:
         """Return the settings of a request as they take effect, with number format and device."""
@@ -294,7 +297,7 @@ class LocalModel(ProviderModel):
             **({"choices": list(sampling.choices)} if sampling.choices else {}),
             **({"readouts": list(sampling.readouts)} if sampling.readouts else {}),
             **({"decoding": sampling.decoding.content()} if sampling.decoding else {}),
-            **({"larger": digest} if (digest := self._larger.digest(sampling.decoding)) else {}),
+            **self._partners.settings(sampling.decoding),
             "seed": request.seed,
             "dtype": self._weights.quantized or self._weights.dtype,
             "device": ",".join(copy.device for copy in self._copies),
@@ -346,7 +349,8 @@ class LocalModel(ProviderModel):
         # Long prompts take a while to tokenize.  The seats of the episode that are done sooner
         # wait, so that a prompt that all of them share is read once.
         with engine.announce(request.place.episode):
-            ids = await asyncio.to_thread(self._chat.ids, request, self.name)
+            thoughts = thoughts_in(request.sampling)
+            ids = await asyncio.to_thread(self._chat.ids, request, self.name, thoughts)
         if not ids:
             raise RefusedError(
                 f"the prompt for {self.name} has no tokens: its tokenizer knows none of its text",
@@ -365,19 +369,13 @@ class LocalModel(ProviderModel):
             return await read_off(self.name, self._chat, self._copies, engine, request)
         if request.sampling.choices:
             return await self._choose_reply(engine, request, ids)
-        result = await self._generate(engine, request, self._job(engine, request, ids))
+        result = await generate(self._job(engine, request, ids), request, self, self._partners)
         return written_reply(self.name, self._chat, request, ids, result)
 
-    async def _generate(
-        self, engine: Engine | Engines, request: Request, job: Job
-    ) -> GenerationResult:
-        """Return the result of a job, by the way of decoding that its request asks for."""
-        way = request.sampling.decoding
-        if not isinstance(way, SpeculativeThinking):
-            return await engine.generate(decoded_job(job, request, self._chat, self.name))
-        mine = engine, self._chat
-        larger = mine if model_of(way.model) is self else await self._larger.running(way.model)
-        return await hand_over(way, job, mine, larger)
+    async def run(self, work: Callable[[PreTrainedModel], Result], group: str) -> Result:
+        """Return the result of work with its weights, done on the device thread."""
+        engine, _ = await self.running()
+        return await engine.run(lambda: work(self._weights.model), group)
 
     def _job(self, engine: Engine | Engines, request: Request, ids: tuple[int, ...]) -> Job:
         """Return the engine's job for a request; raises ContextOverflowError if it has no room."""

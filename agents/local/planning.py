@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from agents.local.drafts import Draft
-from agents.local.lane_inputs import Lane
+from agents.local.lane_inputs import Lane, Piece
 from agents.local.rows import NO_RULES, Rows, Rules
 from agents.local.ruling import rule_lanes
 from agents.local.seating import Row, Seating
@@ -91,12 +91,28 @@ def guess_lanes(
 def prompt_lane(number: int, row: Row, place: int) -> Lane:
     """Return the lane of a token of a prompt, which may draw the first token or measure one."""
     draft = row.draft
-    token = int(row.tokens[place])
+    vector = draft.job.vectors.get(place)
+    token = int(row.tokens[place]) if vector is None else 0
     if draws(row, place):
-        return Lane(number, place, token, -1, -1, draft.draw(), draft.job.sampling)
+        return Lane(number, place, token, -1, -1, draft.draw(), draft.job.sampling, vector)
     is_scored = draft.job.score_from is not None and place >= draft.first_needed
     forced = int(row.tokens[place + 1]) if is_scored and place + 1 < row.planned else -1
-    return Lane(number, place, token, forced=forced)
+    return Lane(number, place, token, forced=forced, mixture=vector)
+
+
+def prompt_piece(number: int, row: Row, count: int) -> Piece:
+    """Return the next `count` tokens of a prompt, with lanes for those that give something."""
+    begin, end = row.filled, row.filled + count
+    places = range(max(begin, row.draft.first_needed), end)
+    lanes = [prompt_lane(number, row, place) for place in places]
+    lanes = [lane for lane in lanes if is_wanted(row, lane)]
+    ids = row.tokens[begin:end]
+    vectors = row.draft.job.vectors
+    if not vectors:
+        return Piece(number, begin, ids, lanes)
+    # The places of thoughts have numbers of their own, which are no tokens.
+    here = {place: vector for place, vector in vectors.items() if begin <= place < end}
+    return Piece(number, begin, ids.clip(min=0), lanes, here)
 
 
 def draws(row: Row, place: int) -> bool:

@@ -34,6 +34,9 @@ CONTEXT = 8
 # The day that chat templates are told, always the same: a prompt that depends on the clock would
 # give other replies the next day, also in the middle of a study.
 PROMPT_DATE = datetime(2026, 1, 1, 12)
+# In a prompt's tokens the place of a soft thought, and the character that holds it in a message.
+THOUGHT = -1
+THOUGHT_MARK = "\ue0f2"
 ASKS_FOR_DATE = re.compile(r"strftime_now|date_string")
 # transformers gives templates a clock, and lets nobody pass another one: calls of it are replaced.
 READS_CLOCK = re.compile(r"""strftime_now\(\s*(?P<quote>['"])(?P<format>[^'"]*)(?P=quote)\s*\)""")
@@ -89,9 +92,11 @@ class ChatTokenizer:
         return self.tokenizer(text, add_special_tokens=False).input_ids if text else []
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of tokens, without special ones."""
+        """Return the text of tokens, without special ones and places of soft thoughts."""
         text: str = self.tokenizer.decode(
-            list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False
+            [token for token in ids if token >= 0],
+            skip_special_tokens=True,
+            clean_up_tokenization_spaces=False,
         )
         return text
 
@@ -105,14 +110,22 @@ class ChatTokenizer:
         whole = self.decode([*context, *ids])
         return whole[len(head) :] if whole.startswith(head) else self.decode(ids)
 
-    def ids(self, request: Request, served: str) -> tuple[int, ...]:
+    def ids(self, request: Request, served: str, thoughts: int = 0) -> tuple[int, ...]:
         """Return the tokens of a request's messages.
 
         A last message of the assistant is a prefill: it is begun and not ended.  `served` is the
-        name of this model, whose generated spans go in as tokens.
+        name of this model, whose generated spans go in as tokens.  Behind the last message of a
+        user stand the places of so many soft `thoughts`.  Raises RefusedError if they cannot.
         """
-        pieces, begun = self._pieces(request, served)
-        return tuple(self._tokens([*pieces, *begun]))
+        pieces, begun = self._pieces(request, served, thoughts)
+        ids = tuple(self._tokens([*pieces, *begun]))
+        if ids.count(THOUGHT) != thoughts:
+            raise RefusedError(
+                f"the chat template of {served} leaves no place for soft thoughts behind a message"
+                " of a user: take another model, or a prompt with such a message",
+                sent=False,
+            )
+        return ids
 
     def parts(self, request: Request, served: str) -> tuple[tuple[int, ...], Begun]:
         """Return the tokens of a prompt, and those of the reply that is its prefill.
@@ -158,7 +171,9 @@ class ChatTokenizer:
             for token in (self._encode(piece.text) if piece.ids is None else piece.ids)
         ]
 
-    def _pieces(self, request: Request, served: str) -> tuple[list[Stretch], list[Stretch]]:
+    def _pieces(
+        self, request: Request, served: str, thoughts: int = 0
+    ) -> tuple[list[Stretch], list[Stretch]]:
         """Return the prompt of a request and its prefill, in pieces."""
         messages = [Message(turn.role, writable(turn.content)) for turn in request.messages]
         has_prefill = messages[-1].role == "assistant"
@@ -167,6 +182,11 @@ class ChatTokenizer:
         if self._pieces_add_up:
             spans = [span for span in request.generated_spans if span.model == served]
         stretches = [[*self._stretches(n, turn, spans)] for n, turn in enumerate(messages)]
+        asked = [n for n, turn in enumerate(conversation) if turn.role == "user"]
+        if thoughts and asked:
+            last = conversation[asked[-1]]
+            stretches[asked[-1]].append(Stretch(THOUGHT_MARK, (THOUGHT,) * thoughts))
+            conversation[asked[-1]] = Message("user", last.content + THOUGHT_MARK)
         arguments = template_arguments(request.sampling) or {}
         pieces = self._render(conversation, stretches[: len(conversation)], arguments)
         # A chat template writes the token that begins a text; plain text needs it from here.

@@ -40,10 +40,9 @@ from agents.local.lane_inputs import Lane, Piece
 from agents.local.planning import (
     decoding_lanes,
     guess_lanes,
-    is_wanted,
     most_alternatives,
-    prompt_lane,
     prompt_lanes,
+    prompt_piece,
     rules_of,
 )
 from agents.local.rows import Result, Rows
@@ -181,12 +180,8 @@ class Steps:
                 if row.left > 0:
                     break
                 continue
-            end = row.filled + count
-            places = range(max(row.filled, row.draft.first_needed), end)
-            lanes = [prompt_lane(number, row, place) for place in places]
-            lanes = [lane for lane in lanes if is_wanted(row, lane)]
-            pieces.append(Piece(number, row.filled, row.tokens[row.filled : end], lanes))
-            drafts += [row.draft] * len(lanes)
+            pieces.append(prompt_piece(number, row, count))
+            drafts += [row.draft] * len(pieces[-1].lanes)
             counts.append((row, count))
         if not pieces:
             return

@@ -16,6 +16,7 @@ from arena.decoding import (
     CertaintyStop,
     CkPlug,
     Decoding,
+    SoftCot,
     SoftThinking,
     SpeculativeThinking,
     stored_decoding,
@@ -30,6 +31,7 @@ EACH: dict[str, Decoding] = {
     "ck_plug": CkPlug("The sky is green.", alpha=None),
     "speculative_thinking": SpeculativeThinking("local/Qwen/Qwen3-8B?dtype=int8&slots=4"),
     "certainty_stop": CertaintyStop(3.5),
+    "soft_cot": SoftCot("local/Qwen/Qwen3-0.6B?slots=4", "trained", initial=2),
 }
 VERSION = "1"
 
@@ -59,6 +61,8 @@ def test_of_the_larger_model_the_identity_has_what_changes_its_words() -> None:
     # Where a folder lies on this machine is no part of it.
     for folder in ("/models/large", "~/large/", "./a/b/large?slots=2"):
         assert SpeculativeThinking(f"local/{folder}").content()["model"] == "local/large"
+    soft = SoftCot("toy/sum", "/somewhere/trained/").content()
+    assert (soft["assistant"], soft["weights"]) == ("toy/sum", "trained")
 
 
 @pytest.mark.parametrize(
@@ -73,6 +77,10 @@ def test_of_the_larger_model_the_identity_has_what_changes_its_words() -> None:
         lambda: SpeculativeThinking("openai/gpt-5"),
         lambda: SpeculativeThinking("local/x/y", piece=0),
         lambda: CertaintyStop(True),
+        lambda: SoftCot("openai/gpt-5", "trained"),
+        lambda: SoftCot("local/x/y", ""),
+        lambda: SoftCot("local/x/y", "trained", initial=-1),
+        lambda: SoftCot("local/x/y", "trained", thoughts=0),
         lambda: Sampling(decoding="soft"),  # type: ignore[arg-type]
     ],
 )

@@ -21,12 +21,12 @@ from array import array
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import nn
 from transformers import PreTrainedModel
 from transformers.cache_utils import DynamicCache
 
 from agents.local.cache import cache_name
+from agents.local.decoding.given_weights import read_tensors
 from agents.local.speculation import Guesses
 from arena.errors import StudyError
 
@@ -46,7 +46,8 @@ class Adapter:
         """Read the weights; StudyError if they are not those of an adapter for this model."""
         try:
             config = json.loads((folder / "config.json").read_text())
-            whole = read_weights(folder)
+            safe = folder / "model.safetensors"
+            whole = read_tensors(safe if safe.is_file() else folder / "pytorch_model.bin")
             weights = [whole[name].to(model.device, model.dtype) for name in NAMES]
             heads = int(config["num_attention_heads"])
         except (OSError, ValueError, KeyError) as error:
@@ -101,20 +102,6 @@ class Adapter:
         )
         x = x + out[0].transpose(0, 1).flatten(1) @ self.o.T
         return self.norm(x, self.after), (keys, values)
-
-
-def read_weights(folder: Path) -> dict[str, torch.Tensor]:
-    """Return the tensors of a folder; ValueError if they cannot be read."""
-    safe = folder / "model.safetensors"
-    if safe.is_file():
-        return load_file(safe)
-    try:
-        found: dict[str, torch.Tensor] = torch.load(
-            folder / "pytorch_model.bin", map_location="cpu", weights_only=True
-        )
-    except (RuntimeError, EOFError) as error:
-        raise ValueError(str(error).partition("\n")[0]) from error
-    return found
 
 
 class Kangaroo(Guesses):

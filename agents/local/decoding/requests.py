@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from arena.decoding import CertaintyStop, CkPlug, SoftThinking, SpeculativeThinking
+from agents.local.decoding.partners import Partner, Partners
+from agents.local.decoding.soft_cot import check_weights, numbers_of, thinker
+from arena.decoding import CertaintyStop, CkPlug, SoftCot, SoftThinking, SpeculativeThinking
 from arena.errors import ContextOverflowError, RefusedError, StudyError
 from arena.types import Request, Sampling
 
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
     from agents.local.prompts import ChatTokenizer
 
 
-def wrong_decoding(sampling: Sampling, find: Callable[[str], object]) -> str | None:
-    """Return why a sampling's way of decoding cannot be had, or None.
+def wrong_decoding(sampling: Sampling, find: Callable[[str], Partner], me: Partner) -> str | None:
+    """Return why a sampling's way of decoding cannot be had by a model, or None.
 
     `find` returns the model of a reference without reading it, or raises StudyError.
     """
@@ -32,7 +34,33 @@ def wrong_decoding(sampling: Sampling, find: Callable[[str], object]) -> str | N
             find(way.model)
         except StudyError as error:
             return f"the larger model of {way.by} cannot be had: {error}"
+    if isinstance(way, SoftCot):
+        try:
+            check_weights(way, me.folder(), find(way.assistant).folder())
+        except StudyError as error:
+            return f"{way.by} cannot be had: {error}"
     return None
+
+
+def thoughts_in(sampling: Sampling) -> int:
+    """Return how many soft thoughts stand in the prompt."""
+    return sampling.decoding.thoughts if isinstance(sampling.decoding, SoftCot) else 0
+
+
+async def generate(job: Job, request: Request, me: Partner, partners: Partners) -> GenerationResult:
+    """Return the result of a job of a model, by the way of decoding that its request asks for.
+
+    Raises RefusedError if it cannot be had.
+    """
+    way = request.sampling.decoding
+    engine, chat = await me.running()
+    if isinstance(way, SpeculativeThinking):
+        larger = await partners.opened(way.model, me)
+        return await hand_over(way, job, (engine, chat), await larger.running())
+    if isinstance(way, SoftCot):
+        assistant = await partners.opened(way.assistant, me)
+        return await think_before(way, job, request, engine, assistant)
+    return await engine.generate(decoded_job(job, request, chat, me.name))
 
 
 def decoded_job(job: Job, request: Request, chat: ChatTokenizer, served: str) -> Job:
@@ -72,6 +100,37 @@ def without_context(request: Request, context: str) -> Request:
     # The places of generated tokens in a message that has changed are not known any more.
     spans = tuple(span for span in request.generated_spans if span.message not in found)
     return replace(request, messages=messages, generated_spans=spans)
+
+
+async def think_before(
+    way: SoftCot, job: Job, request: Request, engine: Engine | Engines, assistant: Partner
+) -> GenerationResult:
+    """Return the reply to a job whose prompt has places for soft thoughts.
+
+    Raises ContextOverflowError if the prompt does not fit the assistant.
+    """
+    from agents.local.prompts import THOUGHT
+
+    other, chat = await assistant.running()
+    ids = chat.ids(request, assistant.name, way.thoughts)
+    if len(ids) > other.capacity:
+        why = f"the prompt of {len(ids)} tokens does not fit {way.assistant}; take a larger context"
+        raise ContextOverflowError(why, sent=False)
+    places = [place for place, token in enumerate(ids) if token == THOUGHT]
+    found = await assistant.run(thinker(way, ids, places), job.group)
+    prompt = list(job.ids)
+    mine = [place for place, token in enumerate(prompt) if token == THOUGHT]
+    for place, number in zip(mine, numbers_of(found), strict=True):
+        prompt[place] = number
+    vectors = dict(zip(mine, found, strict=True))
+    result = await engine.generate(replace(job, ids=tuple(prompt), vectors=vectors))
+    did = {
+        "soft_thoughts": float(way.thoughts),
+        "initial_token": float(way.initial),
+        "forward_tokens": float(result.prefilled + result.steps),
+        "forward_tokens_assistant": float(len(ids)),
+    }
+    return replace(result, measures=result.measures | did)
 
 
 async def hand_over(

@@ -7,6 +7,7 @@ the likeliest n.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -68,3 +69,18 @@ def embed_mixtures(embedding: nn.Module, mixtures: list[Mixture]) -> torch.Tenso
     parts = embedding(tokens.to(device))
     mixed = (parts.float() * weights.to(device)[:, :, None]).sum(1)
     return mixed.to(parts.dtype)
+
+
+def embed_soft(embedding: nn.Module, inputs: Sequence[Mixture | torch.Tensor]) -> torch.Tensor:
+    """Return the embeddings [inputs, size] of concept tokens, and of vectors [size] themselves."""
+    mixtures = [each for each in inputs if isinstance(each, Mixture)]
+    vectors = [each for each in inputs if not isinstance(each, Mixture)]
+    if not vectors:
+        return embed_mixtures(embedding, mixtures)
+    like = next(embedding.parameters())
+    found = like.new_empty(len(inputs), len(vectors[0]))
+    are_mixed = torch.tensor([isinstance(each, Mixture) for each in inputs], device=like.device)
+    found[~are_mixed] = torch.stack(vectors).to(like)
+    if mixtures:
+        found[are_mixed] = embed_mixtures(embedding, mixtures)
+    return found

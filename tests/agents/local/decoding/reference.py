@@ -99,6 +99,52 @@ def soft(
     return told
 
 
+def thoughts(
+    assistant: torch.nn.Module,
+    weights: dict[str, torch.Tensor],
+    ids: list[int | None],
+    initial: int,
+) -> list[torch.Tensor]:
+    """Project the assistant's last states at the places where its prompt has no token."""
+    table = assistant.get_input_embeddings()
+    parts = [
+        weights["embedding"][initial] if token is None else table(torch.tensor(token))
+        for token in ids
+    ]
+    states = assistant(inputs_embeds=torch.stack(parts)[None], output_hidden_states=True)
+    last = states.hidden_states[-1][0]
+    return [
+        weights["weight"] @ last[place] + weights["bias"]
+        for place, token in enumerate(ids)
+        if token is None
+    ]
+
+
+def thought_before(
+    model: torch.nn.Module,
+    ids: list[int | None],
+    soft: list[torch.Tensor],
+    length: int,
+    seed: int,
+    temperature: float = 0.0,
+    stops: frozenset[int] = frozenset(),
+) -> Told:
+    """Go on from a prompt in which soft thoughts stand where there is no token."""
+    table = model.get_input_embeddings()
+    rest = iter(soft)
+    parts = [next(rest) if token is None else table(torch.tensor(token)) for token in ids]
+    told, stream = Told(), random.Random(seed)
+    while len(told.ids) < length:
+        logits = embedded(model, parts)
+        told.logprobs.append(logits.log_softmax(-1))
+        token = drawn(logits, temperature, stream.random())
+        told.ids.append(token)
+        parts.append(table(torch.tensor(token)))
+        if token in stops:
+            break
+    return told
+
+
 def ck(
     model: torch.nn.Module,
     prompt: tuple[int, ...],

@@ -127,6 +127,11 @@ def test_what_is_no_adapter_of_this_model_is_refused(loaded: LoadedModel, tmp_pa
     (folder / "config.json").write_text(json.dumps(config | {"early_stop_layer": 2}))
     with pytest.raises(StudyError, match=r"is of another model: this one has states of 48"):
         drafter_for(loaded.model, settings)
-    (folder / "model.safetensors").unlink()
+    for name in ("model.safetensors", "pytorch_model.bin"):
+        (folder / "model.safetensors").unlink(missing_ok=True)
+        (folder / name).write_bytes(b"none")
+        with pytest.raises(StudyError, match="holds no adapter of Kangaroo"):
+            drafter_for(loaded.model, settings)
+    (folder / "pytorch_model.bin").unlink()
     with pytest.raises(StudyError, match="holds no adapter of Kangaroo"):
         drafter_for(loaded.model, settings)
