@@ -84,7 +84,8 @@ async def judged_argument(
     episode.hide_passage_from(*seats_of_judge(judge))
     claims = draw_order(episode, claims_in(argument))
     sides = {side: claim_of(argument, letter) for side, letter in argument.claims}
-    heard = Heard(argument.form, argument.question, sides, quotes, argument.argument[:8])
+    codes = (argument.argument[:8],) * (len(argument.turns) + 1)
+    heard = Heard(argument.form, argument.question, sides, quotes, codes)
     prompts = {
         order: heard.prompt(letters_in(claims, order), argument.turns)
         for order in orders_of(orders)
@@ -96,23 +97,23 @@ async def judged_argument(
 class Heard:
     """What a judge knows of who argues: the form, the claim of each side, and the quotes.
 
-    `code` stands in the headings.
+    `codes` stand in the headings, one for each number of turns that are shown: who spoke has read
+    fewer turns, and knows another code.
     """
 
     form: Form
     question: Subject
     sides: Mapping[str, Claim]
     quotes: Quotes
-    code: str
+    codes: Sequence[str]
 
     def transcript(self, letters: Letters, turns: Sequence[Turn]) -> Prompt:
         """Return question, answers by letter, and what was said."""
         question = self.question
         about = words.CANNOT_READ if question.passage else ""
         quotes = self.quotes if question.passage else "off"
-        told = words.HEARD.format(
-            who=words.WHO[self.form], code=self.code, quotes=words.QUOTES[quotes]
-        )
+        code = self.codes[len(turns)]
+        told = words.HEARD.format(who=words.WHO[self.form], code=code, quotes=words.QUOTES[quotes])
         shown = {answer: letter for letter, answer in letters.items()}
         names = {side: f"for answer {shown[claim.letter]}" for side, claim in self.sides.items()}
         for turn in turns:
@@ -122,8 +123,8 @@ class Heard:
         return [
             head(question, letters, about),
             told,
-            words.said(turns, names, self.code, faces),
-            words.END_OF_WORDS.format(code=self.code),
+            words.said(turns, names, code, faces),
+            words.END_OF_WORDS.format(code=code),
         ]
 
     def prompt(self, letters: Letters, turns: Sequence[Turn]) -> Prompt:
@@ -146,24 +147,19 @@ async def decide(
     `may_deny`: it may decide for neither.  The final answer has the higher mean probability; where
     both are equal, it is the one that was named first.
     """
-    first = claims[0].letter
 
-    async def decide_in(order: Order, prompt: Prompt) -> tuple[Answer, float | None]:
-        """Return the decision in one order, and how probable it makes the first claim."""
+    async def decide_in(order: Order, prompt: Prompt) -> Answer:
+        """Return the decision in one order."""
         # Of a seat of its own, since neither decision knows of the other.
         seat = Seat(f"{judge.name} {order}", judge.agent)
         letters = letters_in(claims, order) | ({NEITHER: NEITHER} if may_deny else {})
         turn = await ask_to_decide(episode, seat, prompt, letters, verdict)
         confidence = None if turn.answer is None else reveal(turn.confidence)
         source = turn.confidence_source
-        answer = graded(seat, subject, turn.answer, claims, confidence, source, final=False)
-        chance = None if turn.answer is None else chance_of(first, turn.answer, confidence)
-        return answer, chance
+        return graded(seat, subject, turn.answer, claims, confidence, source, final=False)
 
-    made = await asyncio.gather(*(decide_in(*each) for each in prompts.items()))
-    answers = [answer for answer, _ in made]
-    chances = [chance for _, chance in made if chance is not None]
-    return [*answers, final_decision(judge, subject, claims, answers, chances)]
+    answers = await asyncio.gather(*(decide_in(*each) for each in prompts.items()))
+    return [*answers, final_decision(judge, subject, claims, answers)]
 
 
 def final_decision(
@@ -171,21 +167,24 @@ def final_decision(
     subject: Subject,
     claims: Sequence[Claim],
     answers: Sequence[Answer],
-    chances: Sequence[float],
 ) -> Answer:
     """Return the final answer after decisions in both orders of the letters.
 
-    `chances` are the probabilities of the first claim, one for each decision that can be read.
+    Decisions that cannot be read are left out.  Where one of the others has no probability, each is
+    a vote, and the final answer has no probability either: nobody gave the mean of a number and a
+    vote.
     """
-    named = [answer.answer for answer in answers if answer.answer is not None]
-    if not named:
+    read = [(each.answer, reveal(each.confidence)) for each in answers if each.answer is not None]
+    if not read:
         return Answer(judge.name, None)
-    mean = sum(chances) / len(chances)
+    is_rated = all(confidence is not None for _, confidence in read)
     first, second = (claim.letter for claim in claims)
-    decision = first if mean > 0.5 else second if mean < 0.5 else named[0]
-    sources = [each.confidence_source for each in answers if each.confidence is not None]
-    sure = max(mean, 1 - mean) if sources else None
-    source = sources[0] if sources else None
+    mean = sum(chance_of(first, each, sure if is_rated else None) for each, sure in read) / len(
+        read
+    )
+    decision = first if mean > 0.5 else second if mean < 0.5 else read[0][0]
+    sure = max(mean, 1 - mean) if is_rated else None
+    source = next((each.confidence_source for each in answers if each.answer is not None), None)
     return graded(judge, subject, decision, claims, sure, source, final=True)
 
 
@@ -209,7 +208,7 @@ def graded(
 
 
 def chance_of(first: str, answer: str, confidence: float | None) -> float:
-    """Return the probability of the first answer after a decision; without a rating, 1 or 0."""
+    """Return the probability of the first answer after a decision; of a vote, 1 or 0."""
     if answer == NEITHER:
         return 0.5
     sure = 1.0 if confidence is None else confidence

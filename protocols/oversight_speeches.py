@@ -90,8 +90,8 @@ class Floor:
         names = {side: f"for the answer {c.text!r}" for side, c in self.heard.sides.items()}
         quotes = self.heard.quotes if self.question.passage else "off"
         faces = words.faces(turns, self.question, quotes)
-        said = words.said(turns, names, self.heard.code, faces)
-        return [shown, words.SAID.format(code=self.heard.code), said]
+        code = self.heard.codes[len(turns)]
+        return [shown, words.SAID.format(code=code), words.said(turns, names, code, faces)]
 
     def role(self, side: Side, round: int) -> str:
         """Return what a side is told of its speech."""
@@ -122,11 +122,13 @@ def open_floor(
     quotes: Quotes,
     rules: Rules,
 ) -> Floor:
-    """Return the floor of a play: its claims in an order that is drawn, and a code for headings."""
-    # Nobody who speaks can know it before, so that no speech can hold a heading of its own.
-    code = f"{episode.rng('headings').getrandbits(32):08x}"
+    """Return the floor of a play: its claims in an order that is drawn, and codes for headings."""
+    # Another one for each turn that is added: who speaks has read the headings of the turns before,
+    # and so would know the code of the headings under which its own speech is read.
+    draw = episode.rng("headings")
+    codes = [f"{draw.getrandbits(32):08x}" for _ in range(3 * rules.rounds + 1)]
     by_side = {side.seat.name: side.claim for side in sides}
-    heard = Heard(form, question, by_side, quotes, code)
+    heard = Heard(form, question, by_side, quotes, codes)
     return Floor(episode, question, judge, draw_order(episode, claims), heard, rules)
 
 

@@ -117,6 +117,31 @@ def test_both_orders_of_the_letters_are_averaged_and_each_is_scored() -> None:
     assert final["correct"] is True
 
 
+@pytest.mark.parametrize(
+    ("drawn", "swapped", "confidence"),
+    [
+        # Votes for the same answer, one of them with a probability.
+        ("<answer>A</answer><rating>80</rating>", "<answer>B</answer>", None),
+        # Of votes against each other the one that is named first.
+        ("<answer>A</answer><rating>60</rating>", "<answer>A</answer>", None),
+        ("<answer>A</answer>", "<answer>A</answer><rating>90</rating>", None),
+        ("<answer>A</answer><rating>80</rating>", "nothing", 0.8),
+    ],
+)
+def test_a_mean_of_a_stated_probability_and_a_vote_is_no_confidence(
+    drawn: str, swapped: str, confidence: float | None
+) -> None:
+    def reply(request: Request) -> str:
+        words = swapped if request.place.seat.endswith("swapped") else drawn
+        return f"<reasons>r</reasons>{words}"
+
+    (question,) = simulated_passages(1)
+    found = play_once(judge_alone, {"judge": Agent("m", scripted_model(reply))}, question, {})
+    first = next(a for a in found.answers if a["seat"] == "judge as drawn")
+    (final,) = (a for a in found.answers if a["final"])
+    assert (final["answer"], final["confidence"]) == (first["answer"], confidence)
+
+
 def test_a_letter_has_its_share_of_the_probability_of_both() -> None:
     """Of the facts page: log p(A) -.2, log p(B) -1.8 give p(A) .832."""
     near = (Alternative(" A", -0.2), Alternative("B", -1.8), Alternative("C", -3.0))
