@@ -31,7 +31,8 @@ def test_a_later_setting_stands_in_the_content_only_where_it_is_set() -> None:
     assert Sampling().content() == first
     assert set(FULL.content()) == {*first, *LATER_SETTINGS}
     fields = {field.name for field in dataclasses.fields(Sampling)}
-    assert fields == {*first, "logprobs", "top_k", "min_p", "choices", "readouts", *LATER_SETTINGS}
+    others = {"logprobs", "top_k", "min_p", "choices", "readouts", "decoding"}
+    assert fields == {*first, *others, *LATER_SETTINGS}
 
 
 def test_a_sampling_comes_back_from_the_json_that_is_stored() -> None:
