@@ -24,7 +24,7 @@ from analysis.reports.changed_answers import (
     flip_contrast_rows,
     flip_rows,
 )
-from analysis.reports.contrasts import ContrastRow, contrast_rows
+from analysis.reports.contrasts import ContrastRow, contrast_rows, difference_of
 from analysis.reports.details import CalibrationMeasures, calibration_measures
 from analysis.reports.plain_json import INLINE, JsonField, interval_as
 from analysis.reports.rows import (
@@ -39,7 +39,6 @@ from analysis.statistics.accuracy import (
     Accuracy,
     Difference,
     accuracy,
-    paired_difference,
     path_scores,
     shares_over_plays,
 )
@@ -161,7 +160,10 @@ class Spending:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Whether the arms had the same budget on their common questions; `notes` say it in words."""
+    """Whether the arms had the same budget on their common questions; `notes` say it in words.
+
+    With no question in common, each arm over all of its own.
+    """
 
     answered: Spending
     questions: int
@@ -265,9 +267,7 @@ def difference_rows(plays: Plays, names: tuple[str, ...], code: Codes) -> tuple[
     rows = []
     for earlier, later in combinations(range(len(names)), 2):
         mine, other = code == later, code == earlier
-        difference = paired_difference(
-            plays.correct[mine], plays.question[mine], plays.correct[other], plays.question[other]
-        )
+        difference = difference_of(plays, mine, other)
         rows.append(DifferenceRow(names[later], names[earlier], difference))
     # Every pair of arms is one test of a family: the more arms, the more false differences.
     adjusted = holm([row.difference.p for row in rows]).tolist()
@@ -282,6 +282,8 @@ def budget(plays: Plays, names: tuple[str, ...], code: Codes) -> Budget | None:
     # An arm whose plays all failed has no budget to compare.
     masks = [code == number for number in played]
     questions = [plays.question[mask] for mask in masks]
+    if no_common := not set.intersection(*(set(each.tolist()) for each in questions)):
+        questions = [np.zeros_like(each) for each in questions]
     spendings: dict[str, Spending] = {}
     notes: list[str] = []
     common = 0
@@ -297,7 +299,9 @@ def budget(plays: Plays, names: tuple[str, ...], code: Codes) -> Budget | None:
         }
         spendings[name] = Spending(spent.equal, by_arm)
         notes += budget_notes(spendings[name], words)
-        common = spent.questions
+        common = 0 if no_common else spent.questions
+    if no_common:
+        notes.append("No question is common to all arms: budgets are over each arm's own.")
     return Budget(spendings["answered"], common, spendings["tokens_out"], tuple(notes))
 
 
@@ -306,6 +310,7 @@ def budget_notes(spending: Spending, words: str) -> list[str]:
     by_arm = spending.by_arm
     if spending.equal is None:
         unknown = ", ".join(name for name, mean in by_arm.items() if np.isnan(mean))
+        unknown = "all arms" if np.isnan(list(by_arm.values())).all() else unknown
         return [
             f"Whether the arms had the same {words} per question cannot be told:"
             f" unknown for {unknown}."

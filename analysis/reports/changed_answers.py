@@ -33,7 +33,9 @@ from analysis.statistics.multiplicity import holm
 class ChangeRow:
     """How often the second of two answers differs from the first in being right.
 
-    `all` counts unreadable answers as not right, `of_readable` leaves their pairs out.
+    `all` counts unreadable answers as not right, `of_readable` leaves their pairs out.  Where no
+    first answer can be read at all, or no second one, nothing is known of changes: both have no
+    pairs, and `all.reason` says so.
     """
 
     what: str
@@ -113,9 +115,15 @@ def change_row(what: str, first: Array, second: Array, play: Codes, plays: Plays
             1 / size[play[kept]],
         )
 
+    unreadable = int((~readable).sum())
+    # A stage that nobody could read, or that nobody was asked at, would look like one of errors.
+    for name, values in (("first", first), ("second", second)):
+        if first.size and np.isnan(values).all():
+            nothing = change_among(np.zeros(first.size, dtype=bool))
+            told = replace(nothing, reason=f"no {name} answer can be read, so no change is known")
+            return ChangeRow(what, first.size, unreadable, told, told)
     # Both ways, since an unreadable answer is neither evidence of a change nor of none.
     everything = np.ones(first.size, dtype=bool)
-    unreadable = int((~readable).sum())
     return ChangeRow(what, first.size, unreadable, change_among(everything), change_among(readable))
 
 
@@ -162,6 +170,8 @@ def flip_contrast_rows(record: AnswerRecord) -> tuple[FlipContrastRow, ...]:
         for name, later, earlier in method_contrasts(record)
         if name in OF_PEERS
     ]
+    # Other methods have contrasts of these names, and seats that answer once.
+    rows = [row for row in rows if row.difference.n]
     rows.sort(key=lambda row: OF_PEERS.index(row.isolates))
     adjusted = holm([row.difference.p for row in rows]).tolist()
     return tuple(replace(row, p_holm=p) for row, p in zip(rows, adjusted, strict=True))

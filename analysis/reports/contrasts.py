@@ -22,7 +22,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from analysis.read.answers import AnswerRecord, Options
+from analysis.read.answers import AnswerRecord, Options, Plays
 from analysis.reports.method_contrasts import NAMES, method_contrasts
 from analysis.reports.plain_json import INLINE, JsonField, interval_as
 from analysis.statistics.accuracy import (
@@ -34,6 +34,7 @@ from analysis.statistics.clustered import (
     CHANGE,
     Array,
     Codes,
+    Mask,
     MeanEstimate,
     clustered_mean,
     divide,
@@ -182,11 +183,20 @@ def isolated(after: Kind | None, before: Kind | None) -> str | None:
 
 
 def path_shares(record: AnswerRecord) -> Array:
-    """Return (E,) the share of each play's paths that are right; nan without paths."""
+    """Return (E,) the share of each play's paths that are right; nan without paths.
+
+    Also nan in an arm of whose paths none has an answer that can be read.
+    """
     answers = record.all_answers
     mine = answers.path
     plays = record.plays.correct.size
-    return path_scores(answers.correct[mine], answers.vote[mine], answers.play[mine], plays).share
+    found = path_scores(answers.correct[mine], answers.vote[mine], answers.play[mine], plays)
+    shares = found.share.copy()
+    for arm in range(len(record.arms)):
+        own = record.plays.arm == arm
+        if (found.n == found.unreadable)[own].all():
+            shares[own] = nan
+    return shares
 
 
 def contrast_row(
@@ -201,10 +211,23 @@ def contrast_row(
     ]
     # A question that one of them has not played is nan, and left out.
     paths = clustered_mean((means[0] - means[1])[:, None], within=CHANGE)
-    final = paired_difference(
-        plays.correct[mine], plays.question[mine], plays.correct[other], plays.question[other]
-    )
+    final = difference_of(plays, mine, other)
     return ContrastRow(name, record.arms[later], record.arms[earlier], paths, final)
+
+
+def difference_of(plays: Plays, mine: Mask, other: Mask) -> Difference:
+    """Return by how much the plays of `mine` are more often right than those of `other`.
+
+    Nothing but the number of common questions where no answer of one of the two can be read: an
+    interval would be about the reading alone.
+    """
+    codes = plays.question[mine], plays.question[other]
+    correct = plays.correct[mine], plays.correct[other]
+    if not any(np.isnan(each).all() for each in correct):
+        return paired_difference(correct[0], codes[0], correct[1], codes[1])
+    none, no_codes = correct[0][:0], codes[0][:0]
+    nothing = paired_difference(none, no_codes, none, no_codes)
+    return replace(nothing, questions=np.intersect1d(*codes).size)
 
 
 def mean_by_question(values: Array, question: Codes, questions: int) -> Array:

@@ -15,13 +15,16 @@ from analysis.reports.tables.formatting import (
     number_interval,
     p_value,
     percent,
+    share_with_interval,
 )
+from analysis.statistics.answer_changes import Change
 from analysis.statistics.bootstrap import Interval
 from arena.text import pluralize
 
 # All pairs of ten arms still fit on a page.
 MOST_PAIRS = 45
 FEW_PAIRS = 10
+NONE_READ = "- where no answer of one of the two arms can be read: there is nothing to compare."
 # Sources of numbers that may be called a confidence.
 CALLED_SO = ("stated", "scored", "unknown")
 
@@ -91,21 +94,26 @@ def share_cells(share: Interval) -> tuple[str, str]:
 
 def differences_block(differences: Sequence[DifferenceRow]) -> Block:
     """Return each two arms on their common questions; of many arms only against the first."""
-    shown = differences
+    shown = [row for row in differences if row.difference.questions]
     notes: list[str] = []
-    if len(differences) > MOST_PAIRS:
-        shown = [row for row in differences if row.against == differences[0].against]
-        notes.append(f"Of {len(differences)} pairs those with the first arm; --json has all.")
+    if apart := len(differences) - len(shown):
+        notes.append(f"Left out: {pluralize(apart, 'pair')} of arms without a common question.")
+    if len(shown) > MOST_PAIRS:
+        notes.append(f"Of {len(shown)} pairs those with the first arm; --json has all.")
+        shown = [row for row in shown if row.against == shown[0].against]
     # A test by question needs the same number of plays of a question in both arms.
-    if not all(is_defined(row.difference.p) for row in shown):
-        notes.append(
-            "No p where two arms have no common question, or did not play each equally often."
-        )
+    read = [row.difference for row in shown if is_defined(row.difference.all.mean)]
+    if not all(is_defined(each.p) for each in read):
+        notes.append("No p where two arms did not play each question equally often.")
+    if len(read) < len(shown):
+        notes.append(NONE_READ)
     notes += few_pairs_notes(row.difference.questions for row in shown)
     rows = []
     for row in shown:
         change = row.difference
-        moved = (mean_with_interval(change.all), change.better, change.worse)
+        counts = (change.better, change.worse)
+        known = is_defined(change.all.mean)
+        moved = (mean_with_interval(change.all), *(counts if known else ("-", "-")))
         tests = (p_value(change.p), p_value(row.p_holm))
         rows.append((row.arm, row.against, change.questions, *moved, *tests))
     headings = "arm, against, questions, points (95% interval), better, worse, exact p, Holm"
@@ -126,7 +134,9 @@ def contrasts_blocks(contrasts: Sequence[ContrastRow]) -> Iterator[Block]:
     headings = "isolates, arm, against, questions, points (95% interval), Holm"
     title = "What sets the arms apart: right paths (Pass@1)"
     yield table(title, headings, of_paths, contrast_notes(contrasts), text_columns=3)
-    yield table("What sets the arms apart: final answers", headings, of_final, text_columns=3)
+    unread = any(row.final.questions and not is_defined(row.final.all.mean) for row in contrasts)
+    title = "What sets the arms apart: final answers"
+    yield table(title, headings, of_final, [NONE_READ] if unread else [], text_columns=3)
 
 
 def flip_blocks(answers: AnswerFindings) -> Iterator[Block]:
@@ -136,7 +146,7 @@ def flip_blocks(answers: AnswerFindings) -> Iterator[Block]:
             row.arm,
             row.seats,
             row.unreadable,
-            *map(mean_with_interval, (row.flipped, row.to_right, row.to_wrong)),
+            *map(share_with_interval, (row.flipped, row.to_right, row.to_wrong)),
         )
         for row in answers.flips
     ]
@@ -211,8 +221,10 @@ def paths_block(arms: Sequence[ArmRow]) -> Block:
         paths = arm.paths
         if paths:
             least, most = paths.n_min, paths.n_max
+            # Of answers that nobody could read, none is known to be wrong.
+            known = paths.unreadable < paths.paths
             shares = (
-                f"{percent(share.mean)} ({interval(share, 0)})"
+                f"{percent(share.mean)} ({interval(share, 0)})" if known else "-"
                 for share in (paths.pass_at_1, paths.cons_at_n, paths.any)
             )
             number = str(most) if least == most else f"{least} to {most}"
@@ -230,7 +242,8 @@ def changes_block(arms: Sequence[ArmRow]) -> Block:
     for arm in arms:
         for row in arm.changes:
             change = row.all
-            moved = (change.right_to_wrong, change.wrong_to_right)
+            counts = (change.right_to_wrong, change.wrong_to_right)
+            moved = counts if change.n else ("-", "-")
             scores = (
                 percent(score.mean) for score in (change.acc1, change.acc2, change.cl, change.cs)
             )
@@ -238,10 +251,10 @@ def changes_block(arms: Sequence[ArmRow]) -> Block:
             if is_defined(change.rss.ci_low):
                 rss += f" ({number_interval(change.rss)})"
             rows.append((arm.arm, row.what, row.pairs, *moved, *scores, rss))
-            if row.unreadable:
+            if row.unreadable and change.n:
                 notes.append(
                     f"{arm.arm}, {row.what}: {row.unreadable:,} pairs with an unreadable answer,"
-                    " counted as not right."
+                    f" counted as not right; {readable_words(row.of_readable)}."
                 )
             # Such as: all first answers are right, so that none can become right.
             if change.reason:
@@ -249,6 +262,13 @@ def changes_block(arms: Sequence[ArmRow]) -> Block:
     headings = "arm, what, pairs, to wrong, to right, Acc1, Acc2, CL, CS, RSS (95%)"
     title = "Who changed: right to wrong, wrong to right; Acc, CL, CS in percent"
     return table(title, headings, rows, notes, text_columns=2)
+
+
+def readable_words(change: Change) -> str:
+    """Say how answers changed among the pairs in which both can be read."""
+    scores = (percent(score.mean) for score in (change.acc1, change.acc2, change.cl, change.cs))
+    named = zip(("Acc1", "Acc2", "CL", "CS"), scores, strict=True)
+    return f"without them {', '.join(f'{name} {score}' for name, score in named)}"
 
 
 def confidence_block(arms: Sequence[ArmRow]) -> Block:

@@ -93,6 +93,11 @@ def mean_with_interval(row: HasMean | None) -> str:
     return f"{points(row.mean)} ({interval(row)})"
 
 
+def share_with_interval(row: HasMean) -> str:
+    """Return a share in percent, without a sign, with its interval, or "-"."""
+    return percent(row.mean) + (f" ({interval(row)})" if is_defined(row.ci_low) else "")
+
+
 def count_with_share(count: int, whole: int) -> str:
     """Return a count with its share in percent."""
     # Of no debates no share is known, and 0 (nan) would look like an error.

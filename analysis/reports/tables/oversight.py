@@ -6,8 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from analysis.reports.blocks import Block, table
 from analysis.reports.oversight import DebaterRating, FormatRow, OversightFindings
-from analysis.reports.tables.formatting import decimal, is_defined, mean_with_interval, percent
-from analysis.statistics.clustered import MeanEstimate
+from analysis.reports.tables.formatting import (
+    decimal,
+    mean_with_interval,
+    percent,
+    share_with_interval,
+)
 from arena.text import pluralize
 
 
@@ -21,13 +25,6 @@ def oversight_blocks(found: OversightFindings) -> Iterator[Block]:
         yield ratings_block(found.debaters)
 
 
-def share(estimate: MeanEstimate) -> str:
-    """Return a share in percent with its interval."""
-    if not is_defined(estimate.ci_low):
-        return percent(estimate.mean)
-    return f"{percent(estimate.mean)} ({percent(estimate.ci_low)} to {percent(estimate.ci_high)})"
-
-
 def accuracy_block(rows: Sequence[FormatRow]) -> Block:
     """Return how often judges decide rightly, by format and by who spoke first."""
     cells = [
@@ -35,9 +32,9 @@ def accuracy_block(rows: Sequence[FormatRow]) -> Block:
             row.arm,
             row.judge,
             row.plays,
-            share(row.accuracy),
-            share(row.when_right),
-            share(row.when_wrong),
+            share_with_interval(row.accuracy),
+            share_with_interval(row.when_right),
+            share_with_interval(row.when_wrong),
             percent(row.in_first),
             percent(row.in_second),
         )

@@ -87,6 +87,8 @@ def test_the_keys_are_a_promise(solve: Add) -> None:
             "by_model",
             "differences",
             "contrasts",
+            "flips",
+            "flip_contrasts",
             "budget",
             "pooled",
         ]
@@ -189,7 +191,7 @@ def test_equal_and_unknown_budgets_are_told_apart(solve: Add) -> None:
     path = solve("unknown", *two_arms(calls=[(50, None, None)]))
     assert answers(path, "unknown")["budget"]["notes"] == [
         "Whether the arms had the same generated tokens per question cannot be told: unknown for"
-        " single, vote."
+        " all arms."
     ]
     text = printed(path)
     assert "All arms had the same budget per question" in text
@@ -368,7 +370,7 @@ def test_nothing_finished_and_single_plays_print_dashes(solve: Add) -> None:
     tables = text.split("Rules")[0]
     assert "None" not in tables
     assert "nan" not in tables
-    assert "No p where" in tables
+    assert "Left out: 3 pairs of arms without a common question." in tables
 
 
 def test_names_neither_widen_nor_steer_the_terminal(solve: Add) -> None:

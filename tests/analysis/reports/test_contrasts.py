@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import sqrt
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from analysis.read.answers import AnswerRecord, Answers, Plays
 from analysis.reports.contrasts import PATHS, TURNS_OF_SEGMENTED, ContrastRow, contrast_rows
-from analysis.reports.tables.answers import contrasts_blocks
+from analysis.reports.tables.answers import NONE_READ, contrasts_blocks
 from protocols import named
 from protocols.leap import leap
 from protocols.leap_segmented import leap_segmented
@@ -157,3 +158,23 @@ def test_the_defaults_are_those_of_the_protocols() -> None:
     assert turns == TURNS_OF_SEGMENTED
     defaults = inspect.signature(leap).parameters
     assert (defaults["communication"].default, defaults["prompt"].default) == ("every", "tags")
+
+
+def unread(of: AnswerRecord, label: str) -> AnswerRecord:
+    """Return the record with no answer of one arm that can be read."""
+    arm = of.plays.arm == of.arms.index(label)
+    plays = replace(of.plays, correct=np.where(arm, np.nan, of.plays.correct))
+    mine = arm[of.all_answers.play]
+    correct = np.where(mine, np.nan, of.all_answers.correct)
+    return replace(of, plays=plays, all_answers=replace(of.all_answers, correct=correct))
+
+
+def test_nothing_is_compared_with_an_arm_of_which_no_answer_can_be_read() -> None:
+    found = unread(record(LADDER), "no peers")
+    rows = {(row.arm, row.against): row for row in contrast_rows(found)}
+    row = rows["leap", "no peers"]
+    assert row.final.questions == 4
+    assert np.isnan([row.final.all.mean, row.final.p, row.paths.mean]).all()
+    assert not np.isnan(rows["no block", "prompt only"].final.all.mean)
+    blocks = {block.title: block for block in contrasts_blocks(tuple(rows.values())) if block}
+    assert NONE_READ in str(blocks["What sets the arms apart: final answers"])
