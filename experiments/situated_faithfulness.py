@@ -8,7 +8,7 @@ Huang et al., arXiv 2410.14675).
         -o right=right_text -o wrong=wrong_text
     arena run situated_faithfulness -o model=openai/gpt-4o-mini -o questions=gsm8k.jsonl \\
         -o peer=openai/gpt-4.1-nano        a peer's reply in place of a text
-    arena report --study situated_faithfulness     right answers, and rules with a tuned threshold
+    arena report --study situated_faithfulness     means over both kinds of texts, and gains
     python situated_faithfulness.py        this file as a program: planted and the paper's, too
 
 A file has `question`, `answer`, and columns with a right and a wrong text.  Every method is an arm
@@ -115,8 +115,8 @@ def show_results(arena: Arena, played: Study) -> None:
         if profile is not None and arm.subjects is not None
     }
     note = (
-        "The mean of the two arms of a method is its situated faithfulness. The paper's gain of SCR"
-        " over direct input: up to 24.2 points (GPT-4o), over as many right texts as wrong ones."
+        "The mean of the two arms of a method is its situated faithfulness, which the report has"
+        " with its gain over direct input; the paper's gain of SCR: up to 24.2 points (GPT-4o)."
     )
     print_beside(arena.path, played.name, planted, {}, note)
 

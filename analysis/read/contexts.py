@@ -36,6 +36,32 @@ SIDES = """
            any_value(confidence) filter (side = 'reader') as told_confidence
     from sides group by study, signal, episode, subject order by study, signal, question, episode
 """
+# A question has a right and a wrong text, which are two subjects with the same words.
+TOLD = """
+    select e.study, coalesce(e.options->>'method', 'explicit') as method, s.agent,
+           coalesce(m.text, e.subject) as question, e.subject,
+           avg(coalesce(a.correct, false)::integer) as correct
+    from episodes e join seats s on s.episode = e.episode and s.seat = 'solver'
+    join subjects m using (subject)
+    left join (from latest_answers where final) a on a.episode = e.episode
+    where e.protocol = 'situated_faithfulness' and e.status = 'done' and m.gold is not null
+      and ($study is null or e.study = $study)
+    group by all order by all
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How often one method was right on each of N questions, over a right and a wrong text.
+
+    `question` (N,) are their words, `correct` (N,) in [0, 1] the mean over both texts, an answer
+    that cannot be read counted as not right.  Questions with one text alone are left out.
+    """
+
+    method: str
+    agent: str
+    question: tuple[str, ...]
+    correct: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,4 +97,20 @@ def read_contexts(
             for column in columns
         )
         found[name].append(Sides(name, signal, question.astype(np.int64), *numbers))
+    return {name: tuple(each) for name, each in found.items()}
+
+
+def read_told(con: duckdb.DuckDBPyConnection, study: str | None) -> dict[str, tuple[Told, ...]]:
+    """Return how often each method of a study was right over right and wrong texts."""
+    groups: defaultdict[tuple[str, str, str], defaultdict[str, list[float]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    for name, method, agent, question, _, correct in con.execute(TOLD, {"study": study}).fetchall():
+        groups[name, agent, method][question].append(correct)
+    found: defaultdict[str, list[Told]] = defaultdict(list)
+    for (name, agent, method), texts in groups.items():
+        both = {question: np.mean(each) for question, each in texts.items() if len(each) > 1}
+        if both:
+            values = np.array(list(both.values()), dtype=np.float64)
+            found[name].append(Told(method, agent, tuple(both), values))
     return {name: tuple(each) for name, each in found.items()}

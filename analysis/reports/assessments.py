@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 from analysis.read.assessed_replies import read_assessed, read_verdicts
-from analysis.read.contexts import read_contexts
+from analysis.read.contexts import read_contexts, read_told
 from analysis.read.influence import read_influence
 from analysis.read.juries import read_juries
 from analysis.read.option_probabilities import read_option_answers, read_option_scores
@@ -21,7 +21,7 @@ from analysis.read.preferences import read_preferences
 from analysis.read.selection import ALL, Selection, open_selected
 from analysis.read.talks import PROTOCOLS_OF_TALKS, read_talks
 from analysis.read.thinking import read_thinking
-from analysis.reports.contexts import WeighingRow, weighing_row
+from analysis.reports.contexts import FaithfulnessRow, WeighingRow, faithfulness_rows, weighing_row
 from analysis.reports.critiques import CritiqueRow, critique_row
 from analysis.reports.influence import InfluenceRow, influence_row
 from analysis.reports.juries import JuryRow, jury_rows
@@ -56,7 +56,8 @@ class Assessments:
     after reasoning; `critiques`: verdicts of critics on its replies; `listeners`: how sure
     others are of them; `thinking`: what they do not know, and confidence by length of reasoning;
     `self_preference`: how far they prefer their own answers; `weighing`: how well a rule decides
-    between what they know and what they are told; `jury`: which arm's texts a blind jury prefers;
+    between what they know and what they are told; `faithfulness`: how often methods are right over
+    right and wrong texts; `jury`: which arm's texts a blind jury prefers;
     `influence`: how far a block of LeaP moves paths;
     `oversight`: how judges decide who know less than those who argue; `talks`: what
     talking changes at tables, and what a place does.
@@ -73,6 +74,7 @@ class Assessments:
     influence: Annotated[tuple[InfluenceRow, ...] | None, OPTIONAL] = None
     oversight: Annotated[OversightFindings | None, OPTIONAL] = None
     talks: Annotated[TalkFindings | None, OPTIONAL] = None
+    faithfulness: Annotated[tuple[FaithfulnessRow, ...] | None, OPTIONAL] = None
 
 
 def read_assessments(
@@ -92,6 +94,7 @@ def read_assessments(
         heard = read_assessed(con, "listener", study) if "listener" in played else {}
         thoughts = read_thinking(con, study) if "thinking_out_loud" in played else {}
         weighed = read_contexts(con, study) if WEIGHING & played else {}
+        told = read_told(con, study) if "situated_faithfulness" in played else {}
         texts = read_juries(con, study) if "blind_jury" in played else {}
         probed = read_influence(con, study) if "leap" in played else {}
         preferred = read_preferences(con, study) if "answer_preference" in played else {}
@@ -114,6 +117,7 @@ def read_assessments(
             tuple(influence_row(each) for each in probed.get(name, ())) or None,
             oversight=oversight_findings(judged.get(name, ())),
             talks=talk_findings(talks.get(name)),
+            faithfulness=faithfulness_rows(told.get(name, ())) or None,
         )
         for name in {
             *options,
@@ -123,6 +127,7 @@ def read_assessments(
             *heard,
             *thoughts,
             *preferred,
+            *told,
             *weighed,
             *texts,
             *probed,

@@ -1,5 +1,8 @@
 """Report how well a rule decides between an own answer and one with a text (arXiv 2410.14675, RCR).
 
+Situated faithfulness is the share of right answers over as many right texts as wrong ones; a method
+is compared by question with putting the text into the prompt (direct).
+
 The rule takes the own answer where the model is surer of it than of the other by more than a
 threshold.  The threshold is tuned on half of the questions and judged on the other half, both ways
 round, so that no question is judged by a threshold that it helped to choose.
@@ -7,17 +10,73 @@ round, so that no question is judged by a threshold that it helped to choose.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import nan
 from typing import Annotated
 
 import numpy as np
 
-from analysis.read.contexts import Sides
+from analysis.read.contexts import Sides, Told
 from analysis.reports.plain_json import interval_as
 from analysis.reports.rows import mean_interval
 from analysis.statistics.bootstrap import Interval
-from analysis.statistics.clustered import Array, Mask
+from analysis.statistics.clustered import (
+    CHANGE,
+    SHARE,
+    Array,
+    Mask,
+    MeanEstimate,
+    clustered_mean,
+)
 from analysis.statistics.judge_bias import by_cluster
+from analysis.statistics.multiplicity import holm
+
+METHODS = ("closed", "direct", "implicit", "explicit", "token", "stated", "sampled")
+
+
+@dataclass(frozen=True, slots=True)
+class FaithfulnessRow:
+    """How often one method is right, the mean over right and wrong texts of the same questions.
+
+    `gain` is over direct input by the same agent, on their common questions, with p adjusted by
+    Holm's method over the rows; of nothing for direct input itself.
+    """
+
+    method: str
+    agent: str
+    questions: int
+    right: MeanEstimate
+    gain: MeanEstimate
+    p_holm: float = nan
+
+
+def faithfulness_rows(found: Sequence[Told]) -> tuple[FaithfulnessRow, ...]:
+    """Return the row of each method, in the order of METHODS."""
+    direct = {each.agent: each for each in found if each.method == "direct"}
+    rows = [
+        FaithfulnessRow(
+            each.method,
+            each.agent,
+            each.correct.size,
+            clustered_mean(each.correct[:, None], within=SHARE),
+            gain(each, direct.get(each.agent)),
+        )
+        for each in found
+    ]
+    rows.sort(key=lambda row: (row.agent, METHODS.index(row.method)))
+    adjusted = holm([row.gain.p for row in rows]).tolist()
+    return tuple(replace(row, p_holm=p) for row, p in zip(rows, adjusted, strict=True))
+
+
+def gain(of: Told, direct: Told | None) -> MeanEstimate:
+    """Return by how much a method is more often right than direct input, by question."""
+    differences: list[float] = []
+    if direct is not None and direct is not of:
+        other = dict(zip(direct.question, direct.correct.tolist(), strict=True))
+        mine = zip(of.question, of.correct.tolist(), strict=True)
+        differences = [value - other[name] for name, value in mine if name in other]
+    return clustered_mean(np.array(differences, dtype=np.float64)[:, None], within=CHANGE)
 
 
 @dataclass(frozen=True, slots=True)

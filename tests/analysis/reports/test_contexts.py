@@ -9,8 +9,8 @@ import pytest
 
 from agents import agent
 from agents.simulated.documents import simulated_documents
-from analysis.read.contexts import Sides
-from analysis.reports.contexts import best_threshold, lead, weighing_row
+from analysis.read.contexts import Sides, Told
+from analysis.reports.contexts import best_threshold, faithfulness_rows, lead, weighing_row
 from analysis.reports.report import debate_report
 from arena import Arena, Arm, Study
 from protocols.situated_faithfulness import situated_faithfulness
@@ -65,3 +65,21 @@ def test_the_report_pools_right_and_wrong_texts_by_signal(tmp_path: Path) -> Non
     for row in rows:
         assert row.either.mean >= max(row.own.mean, row.told.mean, row.tuned.mean)
     assert "Own answer or what it is told" in str(whole)
+    means = whole.results[0].assessments.faithfulness
+    assert means is not None
+    # The mean of both arms of a method, as the table of right answers has them.
+    by_arm = {arm.arm: arm.accuracy.share.all.mean for arm in whole.results[0].answers.arms}
+    assert [row.method for row in means] == ["explicit", "stated", "sampled"]
+    for row in means:
+        both = (by_arm[f"{row.method} {number}"] for number in (0, 1))
+        assert row.right.mean == pytest.approx(sum(both) / 2)
+    assert "the gain over direct input" in str(whole)
+
+
+def test_the_gain_over_direct_input_is_by_question() -> None:
+    direct = Told("direct", "a", ("x", "y", "z"), np.array([0.5, 0.0, 0.5]))
+    explicit = Told("explicit", "a", ("x", "y", "w"), np.array([1.0, 0.5, 0.0]))
+    first, second = faithfulness_rows([explicit, direct])
+    assert (first.method, second.method, first.gain.n) == ("direct", "explicit", 0)
+    assert (second.gain.n, second.gain.mean) == (2, 0.5)
+    assert second.right.mean == pytest.approx(0.5)
