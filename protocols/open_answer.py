@@ -62,7 +62,8 @@ async def open_answer(
     if way == "refine":
         critic = Seat("critic", solver.agent)
         rounds = (calls - 1) // 2
-        refined = await refine(episode, task, solver, critic, shown, read_as_public, rounds, True)
+        # Without a second ask for a verdict, so that no more calls are made than there are.
+        refined = await refine(episode, task, solver, critic, shown, read_as_public, rounds, False)
         return ends_with(refined[-1])
     if way == "certain":
         score = best_of_n.score_for(solver.agent, None)

@@ -193,7 +193,9 @@ async def side(
     if signal == "stated":
         letters = LETTERS[: len(question.choices)]
         answer = "the letter of the option that you choose," if letters else "your answer"
-        reader = partial(answer_and_confidence, letters=letters, options=question.choices)
+        reader = partial(
+            answer_and_confidence, letters=letters, options=question.choices, reask=reask
+        )
         form = CONFIDENCE_FORM.format(answer=answer)
         turn = await episode.ask(seat, [*shown, STEPS, form], phase=signal, read=reader)
         confidence = turn.confidence

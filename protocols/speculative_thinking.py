@@ -119,7 +119,8 @@ async def speculative_thinking(
         if kind or (begins and every):
             turn = await ask(larger, "take over", piece)
         take(turn, piece)
-        if begins and not thought.finished and verifies(reveal(turn.text)):
+        checks = begins and not thought.finished and thought.tokens < limit
+        if checks and verifies(reveal(turn.text)):
             take(await ask(larger, "verify", check_tokens), check_tokens)
         begins = ends_paragraph(thought.pieces)
     path = PathState(0, smaller, thought.shown_to(smaller))

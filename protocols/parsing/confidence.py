@@ -235,18 +235,19 @@ def guess_in(words: str, letters: str) -> str | None:
 
 
 def answer_and_confidence(
-    reply: Reply | str, *, letters: str = "", options: Sequence[str] = ()
+    reply: Reply | str, *, letters: str = "", options: Sequence[str] = (), reask: bool = True
 ) -> Reading:
     """Read an answer (with `letters`, a letter) and the line "Confidence: N%".
 
     Flags say why there is no answer, as of `protocols.parsing.answers.answer`, `confidence_status`
-    why there is no confidence; `reask` asks for the unreadable part.
+    why there is no confidence; `reask` asks once more for the unreadable part.
     """
     reply = as_reply(reply)
     public, words = said_in(reply)
     answer, flags = _answer(reply, words, letters, options)
     confidence, status = _stated(reply, words, confidence_in)
-    return _reading(public, answer, flags, confidence, status, ASK_CONFIDENCE)
+    reading = _reading(public, answer, flags, confidence, status, ASK_CONFIDENCE)
+    return reading if reask else replace(reading, reask=None, missing=())
 
 
 def answer_apart_from_confidence(
@@ -256,10 +257,9 @@ def answer_apart_from_confidence(
 
     So that the protocol decides who sees it.  `reask` asks once more for what cannot be read.
     """
-    reading = answer_and_confidence(reply, letters=letters, options=options)
+    reading = answer_and_confidence(reply, letters=letters, options=options, reask=reask)
     public = reading.public and WITHOUT_CONFIDENCE.sub("", reading.public).strip()
-    ask, missing = (reading.reask, reading.missing) if reask else (None, ())
-    return replace(reading, public=public or None, reask=ask, missing=missing)
+    return replace(reading, public=public or None)
 
 
 def answer_and_steps(

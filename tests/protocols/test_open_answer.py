@@ -72,6 +72,21 @@ def test_each_way_names_the_seat_of_its_text_and_makes_as_many_calls(
     assert not any("boxed" in message.content for each in seen for message in each.messages)
 
 
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("calls", [3, 4])
+def test_no_more_calls_are_made_where_nothing_can_be_read(way: Way, calls: int) -> None:
+    seen: list[Request] = []
+
+    def script(request: Request) -> Reply:
+        seen.append(request)
+        measures = {"self_certainty_mean": 0.0}
+        return Reply("I cannot tell.", finish_reason="stop", measures=measures)
+
+    one = agent_with_capabilities(script, "measures")
+    rows_of_play(open_answer, one, {"way": way, "calls": calls}, TASK)
+    assert len(seen) <= calls
+
+
 def test_too_few_calls_are_refused() -> None:
     with pytest.raises(AssertionError):
         play("universal", 2)

@@ -50,6 +50,15 @@ def test_closed_and_direct_are_one_call_without_the_text_and_with_it() -> None:
     assert len(direct.rows("call_ends")) == 1
 
 
+@pytest.mark.parametrize(
+    "method", ["closed", "direct", "implicit", "explicit", "stated", "sampled"]
+)
+def test_nothing_is_asked_again_without_reask(method: str) -> None:
+    options = {"method": method, "reask": False, "samples": 2}
+    rows = rows_of_play(situated_faithfulness, lambda request: "I cannot tell.", options, TOLD)
+    assert len(rows.rows("call_ends")) == len(rows.rows("turns"))
+
+
 @pytest.mark.parametrize("method", ["implicit", "explicit"])
 def test_it_weighs_its_own_answer_against_the_text_in_one_prompt(method: str) -> None:
     seen: list[str] = []

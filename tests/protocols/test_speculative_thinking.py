@@ -85,6 +85,14 @@ def test_a_piece_that_checks_lets_the_larger_model_go_on() -> None:
     assert large[1].sampling.max_tokens == 30
 
 
+def test_nothing_is_checked_where_no_tokens_are_left() -> None:
+    seen: list[Request] = []
+    smaller = writer(seen, "Two.\n\n", "Let me verify.")
+    play(smaller, writer(seen, "I verify it."), limit=40)
+    assert phases(seen)[-1] == ("smaller", "answer")
+    assert [request.sampling.max_tokens for request in seen[:-1]] == [20, 20, 20]
+
+
 def test_a_thought_that_does_not_end_is_made_to_answer() -> None:
     seen: list[Request] = []
     rows = play(writer(seen, *["on. "] * 99), writer([]), limit=60)
