@@ -92,7 +92,7 @@ def estimates(prompt: str, profile: ProverProfile, draw: random.Random) -> str:
     for found in LINE.finditer(prompt.partition("subclaims by somebody")[2]):
         level = profile.borne if found["words"] in text else profile.unborne
         level = min(max(level + draw.gauss(0, profile.noise), 0.0), 1.0)
-        lines.append(f"{found['number']}: {round(100 * level)}")
+        lines.append(f"{found['number']}: {round(100 * level)}%")
     return "<speech>\n" + "\n".join(lines) + "\n</speech>"
 
 

@@ -116,6 +116,21 @@ def test_a_number_out_of_range_is_no_probability() -> None:
     assert numbers_in("1: 50\n2: high\n3: 0", 3) is None
 
 
+def test_a_number_that_may_be_a_share_or_a_percentage_is_asked_for_again() -> None:
+    assert numbers_in("1: 0.9\n2: 0.8\n3: 70", 3) is None
+    assert numbers_in("1: 0.9%\n2: 80\n3: 0", 3) == [0.009, 0.8, 0.0]
+    found = scripted(estimates="<speech>1: 0.9\n2: 0.8\n3: 0.7</speech>")
+    assert [answer["answer"] for answer in found.answers] == [None]
+    asked = [words_of(request) for request in found.requests]
+    assert "with a percent sign" in asked[-1]
+
+
+def test_a_check_without_a_rating_decides_and_leaves_no_confidence() -> None:
+    before, after = scripted(check="<reasons>r</reasons><answer>A</answer>").answers
+    assert before["confidence"] is not None
+    assert (after["correct"], after["confidence"]) == (True, None)
+
+
 def share_right(options: dict[str, Any], estimator: str = "sim/prover") -> tuple[float, float]:
     """The shares of right answers before the check and after it."""
     plays = [
