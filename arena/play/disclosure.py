@@ -91,8 +91,9 @@ class Disclosure:
             also = self._also(seat)
             messages = messages_of(prompt, seat.name, self._episode, also)
             shown = [(role, [*map(self._recorded, pieces)]) for role, pieces in messages]
-            self._hidden.check_pieces(seat.name, [piece for _, pieces in shown for piece in pieces])
             begun = [*map(self._recorded, prompt_pieces(prefill))]
+            told = [piece for _, pieces in shown for piece in pieces]
+            self._hidden.check_pieces(seat.name, [*told, *begun])
             is_chat = isinstance(prompt, Chat)
             built = build_messages(shown, seat, self._episode, begun, is_chat=is_chat, also=also)
             for part in (built.parts, built.prefill):

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from agents.scripted import scripted_model
-from arena import Agent, Arena, Arm, Episode, Seat, Study, Subject, checked, passage
+from arena import Arena, Arm, Episode, Seat, Study, Subject, checked, passage
 from arena.errors import StudyError
 from arena.studies.motions import subject_id
 from arena.types import Request
+from tests.question_agents import agent_with_capabilities
 
 WORDS = "the old lighthouse keeper hid the brass key beneath the third stone of the pier"
 ABOUT = Subject(
@@ -48,6 +48,20 @@ async def hides_it_too_late(episode: Episode, subject: Subject, reader: Seat, ju
     episode.hide_passage_from(judge)
 
 
+async def begins_with_it(episode: Episode, subject: Subject, reader: Seat, judge: Seat) -> None:
+    """Let the judge continue the passage that is hidden from it."""
+    episode.hide_passage_from(judge)
+    await episode.ask(judge, subject.text, phase="verdict", prefill=[passage(subject)])
+
+
+async def hides_its_beginning(
+    episode: Episode, subject: Subject, reader: Seat, judge: Seat
+) -> None:
+    """Hide what has been continued."""
+    await episode.ask(judge, subject.text, phase="speech", prefill=[passage(subject)])
+    episode.hide_passage_from(judge)
+
+
 async def shows_another(episode: Episode, subject: Subject, reader: Seat, judge: Seat) -> None:
     """Show a passage that is not the subject's."""
     await episode.ask(judge, passage(Subject("Else?", passage="Other words.")), phase="speech")
@@ -61,7 +75,7 @@ def play(path: Path, protocol: Play, requests: list[Request] | None = None) -> A
             requests.append(request)
         return "It says <quote>hid the brass key</quote> and <quote>in the church</quote>."
 
-    speaker = Agent("scripted", scripted_model(reply))
+    speaker = agent_with_capabilities(reply, "prefill")
     arm = Arm("once", protocol, [{"reader": speaker, "judge": speaker}])
     arena = Arena(path / "store.duckdb")
     arena.run(Study("hidden", [arm], [ABOUT]))
@@ -88,6 +102,8 @@ def test_the_record_says_who_read_the_passage_and_whose_quotes_were_checked(tmp_
         (shows_it_to_the_judge, "about to be shown to judge"),
         (pastes_it, "stand as text in a request to judge"),
         (hides_it_too_late, "has read the passage"),
+        (begins_with_it, "about to be shown to judge"),
+        (hides_its_beginning, "has read the passage"),
         (shows_another, "not the subject's"),
     ],
 )
