@@ -25,7 +25,7 @@ from arena.types import BaseModel, Reply, Request
 CLAIM = re.compile(r"^Answer: (?P<claim>[^\n]+)$", re.MULTILINE)
 COUNT = re.compile(r"Break it into (\d) subclaims|up to number (\d)")
 LINE = re.compile(r"^(?P<number>\d)\. (?P<words>[^\n]+)$", re.MULTILINE)
-NUMBER = re.compile(r"^(?P<number>\d): (?P<value>\d+)$", re.MULTILINE)
+NUMBER = re.compile(r"^(?P<number>\d): (?P<value>\d+)%?$", re.MULTILINE)
 SAYS = re.compile(r"Somebody says about this question:\n\n(?P<words>[^\n]+)\n")
 
 

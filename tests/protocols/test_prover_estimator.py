@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -48,6 +49,21 @@ def test_it_makes_four_calls_and_the_judge_reads_one_subclaim() -> None:
     lines = str(made["public"]).splitlines()
     assert sum(line.partition(". ")[2] in last for line in lines if line) == 1
     assert QUESTION.passage not in last
+
+
+def test_the_simulated_prover_lets_the_true_subclaim_that_is_doubted_most_be_checked() -> None:
+    for subject in simulated_passages(5):
+        turns = play_once(prover_estimator, seats("sim/prover:borne=0.6"), subject, {}).turns
+        said = {str(turn["phase"]): turn for turn in turns}
+        lines = str(said["subclaims"]["public"]).splitlines()
+        rated = re.findall(r"\d: (\d+)%", str(said["estimates"]["public"]))
+        true = [
+            n
+            for n, line in enumerate(filter(None, lines))
+            if line.partition(". ")[2] in subject.passage
+        ]
+        doubted = min(true, key=lambda n: int(rated[n])) + 1
+        assert said["choice"]["answer"] == f"{doubted} too low"
 
 
 SCRIPT = {
