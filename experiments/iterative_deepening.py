@@ -21,8 +21,9 @@ What could be checked of the paper:
                 AIME, with best-of-n and with a majority; the factor matters
     numbers     not known: neither budget, factor and sentence nor tables were available
 
-Comparable: the sign of deepening minus plain at the same limit.  With simulated reasoners nothing
-can be compared: what each sentence mends (`corrects`) and takes back (1 - `stays`) was planted.
+Comparable: the sign of deepening minus plain at the same limit, in the report "stops and triggers".
+With simulated reasoners nothing can be compared: what each sentence mends (`corrects`) and takes
+back (1 - `stays`) was planted.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from typing import Annotated, Literal
 import numpy as np
 
 from analysis.read.answers import AnswerRecord, Options, Plays
-from analysis.reports.method_contrasts import NAMES, method_contrasts
+from analysis.reports.method_contrasts import NAMES, OWN_START, method_contrasts
 from analysis.reports.plain_json import INLINE, JsonField, interval_as
 from analysis.statistics.accuracy import (
     Difference,
@@ -51,7 +51,8 @@ BLOCK = "the block"
 CUTS_AND_BLOCK = "cuts and block"
 PEERS = "the peers"
 ALL_TOGETHER = "all together"
-ORDER = (PROMPT, CUTS, BLOCK, CUTS_AND_BLOCK, PEERS, ALL_TOGETHER, *NAMES)
+BY_STEPS = (PROMPT, CUTS, BLOCK, CUTS_AND_BLOCK, PEERS, ALL_TOGETHER)
+ORDER = (*BY_STEPS, *NAMES)
 BETWEEN: Mapping[tuple[Step, Step], str] = {
     ("whole", "turns"): CUTS,
     ("turns", "block"): BLOCK,
@@ -121,7 +122,10 @@ def contrast_rows(record: AnswerRecord) -> tuple[ContrastRow, ...]:
     shares = path_shares(record)
     # Paths are LeaP's: what other methods return beside their answer are no paths of one thought.
     without = np.full_like(shares, nan)
-    rows = [contrast_row(record, without if each[0] in NAMES else shares, *each) for each in found]
+    of_leap = (OWN_START, *BY_STEPS)
+    rows = [
+        contrast_row(record, shares if each[0] in of_leap else without, *each) for each in found
+    ]
     rows.sort(key=lambda row: ORDER.index(row.isolates))
     of_paths = holm([row.paths.p for row in rows]).tolist()
     of_final = holm([row.final.p for row in rows]).tolist()

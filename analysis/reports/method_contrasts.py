@@ -2,12 +2,12 @@
 
 A control arm has the same agents and the same other options; what the option adds has a name, such
 as "own demonstrations" or "unused knowledge".  Arms of LeaP differ in more, and have rules of their
-own (contrasts.py).
+own (contrasts.py), but for a wrong start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -19,15 +19,37 @@ class Contrasts:
     """What two values of one option of a protocol isolate, by (value, value in the control).
 
     `default` is the value of an arm that does not name the option; `beside` are options that only
-    go with some values.
+    go with some values.  `value` reads the value from several options, where one does not say it;
+    `alone` are values with which the options `sizes` mean nothing.
     """
 
     option: str
     default: object
     names: Mapping[tuple[object, object], str]
     beside: frozenset[str] = frozenset()
+    value: Callable[[Options], object] | None = None
+    alone: object = None
+    sizes: frozenset[str] = frozenset()
+
+    def value_of(self, options: Options) -> object:
+        """Return the value of an arm with these options."""
+        return self.value(options) if self.value else options.get(self.option, self.default)
 
 
+# An option at its default is not in the record.
+BUDGET, LIMIT = 1024, 8192
+
+
+def how_cut(options: Options) -> str:
+    """Return how iterative deepening cuts a thought: not at all, without or with a sentence."""
+    limit = int(str(options.get("limit", LIMIT)))
+    if int(str(options.get("budget", BUDGET))) >= limit:
+        return "plain"
+    return "cuts" if options.get("trigger") == "" else "deepening"
+
+
+# A wrong start moves the answers of whoever begins with it: the paper's gap, in points of Pass@1.
+OWN_START = "a start of its own"
 WEIGHING = Contrasts(
     "method",
     "explicit",
@@ -63,7 +85,19 @@ METHODS: Mapping[str, Contrasts] = {
             ("passage", "answers"): "missing knowledge",
         },
     ),
-    "iterative_deepening": Contrasts("trigger", None, {(None, ""): "the triggers"}),
+    "iterative_deepening": Contrasts(
+        "trigger",
+        None,
+        {
+            ("deepening", "cuts"): "the triggers",
+            ("cuts", "plain"): "the stops",
+            ("deepening", "plain"): "stops and triggers",
+        },
+        value=how_cut,
+        alone="plain",
+        sizes=frozenset({"budget", "growth"}),
+    ),
+    "leap": Contrasts("starts", "own", {("own", "all"): OWN_START}),
     "round_table": Contrasts(
         "peers",
         "replies",
@@ -104,15 +138,16 @@ def isolated_option(record: AnswerRecord, later: int, earlier: int) -> str | Non
         return None
     assert after is not None
     assert before is not None
-    if others_of(after, contrasts) != others_of(before, contrasts):
+    values = contrasts.value_of(after), contrasts.value_of(before)
+    sizes = contrasts.sizes if contrasts.alone in values else frozenset()
+    apart = {contrasts.option, *contrasts.beside, *sizes}
+    if others_of(after, apart) != others_of(before, apart):
         return None
-    values = [each.get(contrasts.option, contrasts.default) for each in (after, before)]
-    return contrasts.names.get((values[0], values[1]))
+    return contrasts.names.get(values)
 
 
-def others_of(options: Options, contrasts: Contrasts) -> dict[str, object]:
+def others_of(options: Options, apart: Set[str]) -> dict[str, object]:
     """Return the options that two arms must have in common."""
-    apart = {contrasts.option, *contrasts.beside}
     return {name: value for name, value in options.items() if name not in apart}
 
 

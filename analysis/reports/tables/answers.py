@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from analysis.reports.answers import AnswerFindings, ArmRow, DifferenceRow
 from analysis.reports.blocks import Block, sentences_block, table
 from analysis.reports.contrasts import ALL_TOGETHER, ContrastRow
+from analysis.reports.method_contrasts import OWN_START
 from analysis.reports.tables.formatting import (
     decimal,
     interval,
@@ -167,6 +168,8 @@ def flip_blocks(answers: AnswerFindings) -> Iterator[Block]:
 def contrast_notes(contrasts: Sequence[ContrastRow]) -> list[str]:
     """Warn of few questions, and of a comparison with nothing between its two ends."""
     notes = few_pairs_notes(row.paths.clusters for row in contrasts)
+    if any(row.isolates == OWN_START for row in contrasts):
+        notes.append("a start of its own: the paper's gap, Pass@1 without less with a wrong start.")
     if contrasts and {row.isolates for row in contrasts} == {ALL_TOGETHER}:
         notes.append(
             "NO CONTROL ARMS: the prompt, the cuts and the block are in these differences as well"
