@@ -102,14 +102,14 @@ Reply with these blocks, in this order, and nothing else:
 <answer>A or B</answer>
 <rating>how sure you are, from 50 (it could be either) to 100 (certain)</rating>
 """
+# With each line written out, which a dry run fills in.
 ASK_LINES = (
-    "Your lines could not be read. Give them once more, {count} of them, each with its number in"
-    " front, between <speech> and </speech>."
+    "Your lines could not be read. Give all {count} of them once more, exactly in this form, where"
+    " N stands for the words of a subclaim:\n<speech>\n{lines}\n</speech>"
 )
 ASK_NUMBERS = (
-    "Your probabilities could not be read. Give them once more, {count} of them, each a number from"
-    " 0 to 100 with a percent sign and with the number of its subclaim in front, between <speech>"
-    " and </speech>:\n<speech>\n1: N%\n</speech>"
+    "Your probabilities could not be read. Give all {count} of them once more, exactly in this"
+    " form, where N stands for one number from 0 to 100:\n<speech>\n{lines}\n</speech>"
 )
 ASK_CHOICE = (
     "Your choice could not be read. Give it once more, exactly in this form, N for the number of"
@@ -164,7 +164,8 @@ async def prover_estimator(
     )
     if choice.answer is None:
         return [before, decided(judge, claim, other, chances, final=True)]
-    place = int(choice.answer.partition(" ")[0]) - 1
+    # Read as one of the subclaims; in a dry run it may be any number.
+    place = min(int(choice.answer.partition(" ")[0]), subclaims) - 1
     if check == "alone":
         episode.hide_passage_from(judge)
     # The judge reads this one line of what was said in public, and nothing else of it.
@@ -217,15 +218,20 @@ def numbered_lines(reply: Reply | str, *, count: int, numbers: bool = False) -> 
     found = (numbers_in if numbers else lines_in)(reading.public, count)
     if found is not None:
         return reading
-    ask = (ASK_NUMBERS if numbers else ASK_LINES).format(count=count)
+    form, ask = ("{}: N%", ASK_NUMBERS) if numbers else ("{}. N", ASK_LINES)
+    lines = "\n".join(form.format(number + 1) for number in range(count))
+    ask = ask.format(count=count, lines=lines)
     return replace(reading, public=None, missing=("public",), reask=ask)
 
 
 def lines_in(public: str | None, count: int) -> list[str] | None:
-    """Return the lines with the numbers 1 to `count`; None if one is missing or stands twice."""
+    """Return the lines with the numbers 1 to `count`; None if one is missing or stands twice.
+
+    Lines that repeat the form in which they are asked for are missing.
+    """
     found = [(int(each["number"]), each["words"].strip()) for each in ITEM.finditer(public or "")]
     lines = dict(found)
-    if len(found) != count or sorted(lines) != list(range(1, count + 1)):
+    if len(found) != count or sorted(lines) != list(range(1, count + 1)) or "N" in lines.values():
         return None
     return [lines[number] for number in range(1, count + 1)]
 

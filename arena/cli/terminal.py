@@ -49,8 +49,10 @@ def print_estimate(study: str, estimate: CostEstimate, reply_tokens: int | None)
     from arena.store.result import QueryResult
 
     marked = ", SIMULATED models only" if estimate.simulated else ""
+    # What is counted is not all of the study then.
+    but = f", but {estimate.failed} of {estimate.played} are not counted" if estimate.failed else ""
     print(
-        f"{study}: {estimate.episodes} episodes to play, {estimate.calls} calls, at most"
+        f"{study}: {estimate.episodes} episodes to play{but}, {estimate.calls} calls, at most"
         f" {estimate.calls_at_most} with re-asks{marked}"
     )
     columns = (
@@ -63,7 +65,8 @@ def print_estimate(study: str, estimate: CostEstimate, reply_tokens: int | None)
         "usd_if_longest",
     )
     lines: list[tuple[str, ModelEstimate | CostEstimate]]
-    lines = [*((model.model, model) for model in estimate.models), ("all", estimate)]
+    lines = [*((model.model, model) for model in estimate.models)]
+    lines.append(("all that are counted" if estimate.failed else "all", estimate))
     rows = []
     for name, line in lines:
         dollars = (format_dollars(line.usd), format_dollars(line.usd_if_longest))

@@ -40,6 +40,7 @@ from arena.play.stand_in_words import (
     assumed_length,
     pairs_text,
     stand_in_text,
+    with_public_words,
 )
 from arena.store.replay import StudyState
 from arena.studies.study import Play, protocol_name
@@ -239,8 +240,7 @@ class DryRunEpisode(Episode):
                 reading = replace(reading, answer=str(self.ask_count))
             if reading.reask is None:
                 return reading
-            public = reply.text if reading.public is None else reading.public
-            return replace(reading, public=public, reask=None)
+            return replace(with_public_words(step.read, reply, reading), reask=None)
 
         return await super()._take_turn(replace(step, seat=seat, read=read_leniently))
 

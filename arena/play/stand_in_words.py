@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 import orjson
 
 from arena.calls.stored_lengths import ReplyLength
+from arena.play.reading import Reader
+from arena.types import Reading, Reply
 
 CHARACTERS_A_TOKEN = 4
+# What stands for a number in the form in which a reader asks for something.
+PLACEHOLDER = re.compile(r"\bN\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,24 @@ def stand_in_text(length: ReplyLength, rating: int = 60, share: float = 1.0) -> 
     thoughts = "word " * int(length.thoughts * share / 5)
     speech = "word " * int(length.public * share / 5)
     return f"<thoughts>{thoughts}</thoughts>\n<speech>{speech}</speech>\n<rating>{rating}</rating>"
+
+
+def with_public_words(read: Reader, reply: Reply, reading: Reading) -> Reading:
+    """Return a reading that has public words, although its reader asks for them once more.
+
+    These are the form in which it asks, with each N in it a number, if it can read that: a protocol
+    may go on by what stands in there.  Otherwise they are all words but the private ones.
+    """
+    if reading.public is not None:
+        return reading
+    try:
+        public = read(Reply(PLACEHOLDER.sub("1", reading.reask or ""), finish_reason="stop")).public
+    except Exception:
+        # A reader of a user need not expect such a reply.
+        public = None
+    if public:
+        return replace(reading, public=public, composed=True)
+    return replace(reading, public=reply.text.replace(reading.thoughts or "\0", " "))
 
 
 def pairs_text(asked: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from agents import agent
 from agents.scripted import scripted_model
 from agents.simulated.passages import simulated_passages
-from arena import Agent
+from arena import Agent, Arena, Arm, Study
 from arena.types import Request
 from protocols import laws
 from protocols.prover_estimator import (
@@ -138,7 +139,18 @@ def test_a_number_that_may_be_a_share_or_a_percentage_is_asked_for_again() -> No
     found = scripted(estimates="<speech>1: 0.9\n2: 0.8\n3: 0.7</speech>")
     assert [answer["answer"] for answer in found.answers] == [None]
     asked = [words_of(request) for request in found.requests]
-    assert "with a percent sign" in asked[-1]
+    assert asked[-1].endswith("<speech>\n1: N%\n2: N%\n3: N%\n</speech>")
+
+
+def test_lines_that_repeat_the_form_are_no_subclaims() -> None:
+    assert numbered_lines("<speech>1. N\n2. N</speech>", count=2).public is None
+
+
+@pytest.mark.parametrize("subclaims", [2, 3])
+def test_a_dry_run_counts_its_four_calls(tmp_path: Path, subclaims: int) -> None:
+    arm = Arm("p", prover_estimator, [seats()], {"subclaims": subclaims})
+    estimate = Arena(tmp_path / "a.duckdb").dry_run(Study("s", [arm], [QUESTION]))
+    assert (estimate.failed, estimate.calls) == (0, 4)
 
 
 def test_a_check_without_a_rating_decides_and_leaves_no_confidence() -> None:

@@ -11,11 +11,13 @@ import pytest
 from agents import agent as by_reference
 from arena import Arena, Arm, Price, Sampling, Study, Subject
 from arena.calls.estimate import describe_estimate
+from arena.cli.terminal import print_estimate
 from arena.errors import StudyError
 from arena.play.episode import Episode
 from arena.studies.study import Protocol
-from arena.types import Reply, Request, Seat, Turn
+from arena.types import Reading, Reply, Request, Seat, Turn
 from protocols.debate import PRESETS, debate
+from protocols.parsing.tags import speech_only
 from tests.fake_agents import MOTION, agent, rating, study
 from tests.fake_server import chat_server
 
@@ -146,6 +148,39 @@ def test_a_protocol_that_never_ends_or_breaks_is_said_and_not_hung_on(tmp_path: 
     assert estimate.failed == 2
     assert estimate.why is not None
     assert estimate.why.startswith("Endless: more than 2000 turns in one episode")
+
+
+def test_a_reader_that_keeps_thoughts_private_and_finds_nothing_else_accuses_nobody(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def numbers(reply: Reply) -> Reading:
+        speech = speech_only(reply)
+        if (speech.public or "").strip().isdigit():
+            return speech
+        ask = "Exactly so, N for a number:\n<speech>N</speech>"
+        return replace(speech, public=None, missing=("public",), reask=ask)
+
+    def nothing(reply: Reply) -> Reading:
+        return replace(numbers(reply), reask="Again.")
+
+    def goes_on(read: Callable[[Reply], Reading]) -> Protocol:
+        async def speak(episode: Episode, motion: Subject, speaker: Seat) -> None:
+            first = await episode.ask(speaker, motion.text, phase="x", read=read)
+            if first.public is not None and first.public.isdigit():
+                await episode.ask(speaker, motion.text, phase="y", read=rating)
+
+        return speak
+
+    arms = [
+        Arm(name, goes_on(read), [{"speaker": agent()}])
+        for name, read in (("form", numbers), ("none", nothing))
+    ]
+    estimate = Arena(tmp_path / "a.duckdb").dry_run(Study("s", arms, [MOTION]))
+    assert (estimate.failed, estimate.calls) == (0, 3)
+    print_estimate("s", replace(estimate, failed=1, why="x"), None)
+    out = capsys.readouterr().out
+    assert "2 episodes to play, but 1 of 2 are not counted, 3 calls" in out
+    assert "all that are counted" in out
 
 
 def test_the_arm_is_played_in_the_way_that_asks_most(tmp_path: Path) -> None:
