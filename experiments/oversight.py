@@ -17,7 +17,7 @@
 A file has `question`, `answer` (a letter or a text), `choices`, and a column with the passage,
 which `passage` names; without one, nothing is hidden (Kenton et al. have such tasks).  Arms of
 every preset: the judge alone (naive) and with the text (expert).  Consultants argue once for the
-right and once for a wrong answer: their mean is the paper's accuracy.  Each pair of `models`
+right and once for a wrong answer: the row of both is the paper's accuracy.  Each pair of `models`
 debates with each of them once for the right answer.  Further `judges` read the stored debates, with
 their quotes checked and unchecked: nothing is argued again.
 
@@ -75,13 +75,11 @@ PAPERS: dict[str, dict[str, str]] = {
     "khan": {
         NAIVE: "48 (people 60)",
         "debate": "76 (people 88)",
-        "consultancy, right": "54 with wrong (people 78)",
-        "consultancy, wrong": "54 with right (people 78)",
+        "consultancy, both": "54 (people 78)",
     },
     "michael": {
         "debate": "84 (people)",
-        "consultancy, right": "74 with wrong (people)",
-        "consultancy, wrong": "74 with right (people)",
+        "consultancy, both": "74 (people)",
     },
     "kenton": {
         "debate": "above consultancy",

@@ -70,6 +70,7 @@ class Argument:
 class JudgeDecisions:
     """N decisions of one judge in one arm; all arrays are (N,).
 
+    `question` are codes that all arms of a study share.
     `swapped` says in which order of the letters a decision was made.  `correct` is nan for one that
     cannot be read, `confidence` where none is stated.  `argument` is what was argued in its play,
     None where nobody spoke.  `options` are those of the arm as JSON.
@@ -94,12 +95,14 @@ def read_oversight(
     """Return the decisions of each study, by judge and arm."""
     rows = read_result(con, DECISIONS, {"study": study}).dicts()
     arguments = read_arguments(con)
-    groups: defaultdict[tuple[str, str, str], list[dict[str, object]]] = defaultdict(list)
-    for row in rows:
-        groups[str(row["study"]), str(row["arm"]), str(row["judge"])].append(row)
+    questions = codes_by(rows, lambda row: row["question"])
+    groups: defaultdict[tuple[str, str, str], list[int]] = defaultdict(list)
+    for place, row in enumerate(rows):
+        groups[str(row["study"]), str(row["arm"]), str(row["judge"])].append(place)
     found: defaultdict[str, list[JudgeDecisions]] = defaultdict(list)
-    for (own, arm, judge), some in groups.items():
-        found[own].append(decisions(own, arm, judge, some, arguments))
+    for (own, arm, judge), places in groups.items():
+        some = [rows[place] for place in places]
+        found[own].append(decisions(own, arm, judge, some, questions[places], arguments))
     return {own: tuple(each) for own, each in found.items()}
 
 
@@ -108,6 +111,7 @@ def decisions(
     arm: str,
     judge: str,
     rows: Sequence[dict[str, object]],
+    questions: Codes,
     arguments: Mapping[str, Argument],
 ) -> JudgeDecisions:
     """Return the decisions of one judge in one arm."""
@@ -122,7 +126,7 @@ def decisions(
         judge,
         str(rows[0]["protocol"]),
         str(rows[0]["options"] or "{}"),
-        codes_by(rows, lambda row: row["question"]),
+        questions,
         np.array([str(row["episode"]) for row in rows]),
         np.array([bool(row["swapped"]) for row in rows]),
         numbers("correct"),

@@ -16,6 +16,7 @@ from typing import Annotated
 import numpy as np
 
 from analysis.read.answers import AnswerRecord, Plays
+from analysis.read.oversight import PROTOCOLS as TWO_ORDERS
 from analysis.reports.changed_answers import (
     ChangeRow,
     FlipContrastRow,
@@ -219,14 +220,17 @@ def arm_row(record: AnswerRecord, number: int) -> ArmRow:
     plays = record.plays
     chosen = plays.arm == number
     unreadable = Counter(plays.status[chosen & np.isnan(plays.correct)].tolist())
+    calibrated = confidence_rows(record, chosen, record.arms[number])
+    # What one judge says in both orders of the letters is neither paths nor a change of mind.
+    two_orders = record.protocols[number] in TWO_ORDERS
     return ArmRow(
         record.arms[number],
         record.protocols[number],
         accuracy_row(plays, chosen),
         dict(unreadable.most_common()),
-        paths_row(record, chosen),
-        change_rows(record, chosen),
-        confidence_rows(record, chosen, record.arms[number]),
+        None if two_orders else paths_row(record, chosen),
+        () if two_orders else change_rows(record, chosen),
+        tuple(row for row in calibrated if row.what == "final" or not two_orders),
     )
 
 

@@ -3,8 +3,9 @@
 Accuracy is that of single decisions, one in each order of the letters, as in Khan et al. (arXiv
 2402.06782); a decision that cannot be read is left out and counted.  Beside the mean stands the
 accuracy where the first side, the protagonist, argued for the right and for the wrong answer, as in
-Kenton et al. (arXiv 2407.04622): a mean can hide that a judge believes whoever speaks.  Questions
-are the clusters.
+Kenton et al. (arXiv 2407.04622): a mean can hide that a judge believes whoever speaks.  Where one
+arm has consultants for the right answer and another those for a wrong one, a row of both together
+is the accuracy of consultancy that the papers have.  Questions are the clusters.
 
 Strengths by a judge are those of Khan et al.: ratings from 1500 that minimise the squared error of
 the pairwise win rates under 1 / (1 + 10^((b - a) / 400)), with those for arguing the right and the
@@ -14,12 +15,13 @@ wrong answer apart.  Only differences mean anything.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import log2, nan
 from typing import Annotated
 
 import numpy as np
+import orjson
 
 from analysis.read.oversight import Argument, JudgeDecisions
 from analysis.reports.plain_json import JsonField
@@ -92,8 +94,51 @@ def oversight_findings(found: Sequence[JudgeDecisions]) -> OversightFindings | N
     by_judge: defaultdict[str, list[JudgeDecisions]] = defaultdict(list)
     for each in found:
         by_judge[each.judge].append(each)
+    formats = [row for each in found for row in (format_row(each), *both_sides_row(each, found))]
     ratings = [row for judge, some in by_judge.items() for row in debater_ratings(judge, some)]
-    return OversightFindings(tuple(map(format_row, found)), tuple(ratings))
+    return OversightFindings(tuple(formats), tuple(ratings))
+
+
+def both_sides_row(last: JudgeDecisions, found: Sequence[JudgeDecisions]) -> Iterator[FormatRow]:
+    """Yield the row of consultants for the right and for a wrong answer, after the later arm."""
+    if last.protocol != "consultancy":
+        return
+    same = [
+        each
+        for each in found
+        if (each.judge, each.protocol, each.study) == (last.judge, last.protocol, last.study)
+        and others_of(each) == others_of(last)
+        and argues(each) in ("right", "wrong")
+    ]
+    # Several arms of one side are no pair, and an arm whose consultants choose is none of it.
+    if len(same) != 2 or argues(same[0]) == argues(same[1]) or last is not same[-1]:
+        return
+    one, two = same
+    label = one.arm.removesuffix(argues(one)).rstrip(" ,")
+    if label != two.arm.removesuffix(argues(two)).rstrip(" ,"):
+        label = f"{one.arm} and {two.arm}"
+    yield format_row(
+        replace(
+            one,
+            arm=f"{label}, both",
+            question=np.concatenate((one.question, two.question)),
+            episode=np.concatenate((one.episode, two.episode)),
+            swapped=np.concatenate((one.swapped, two.swapped)),
+            correct=np.concatenate((one.correct, two.correct)),
+            confidence=np.concatenate((one.confidence, two.confidence)),
+            argument=(*one.argument, *two.argument),
+        )
+    )
+
+
+def argues(found: JudgeDecisions) -> str:
+    """Return for which answer the consultant of an arm argues; at its default that is not named."""
+    return str(orjson.loads(found.options).get("argues", "right"))
+
+
+def others_of(found: JudgeDecisions) -> dict[str, object]:
+    """Return the other options of an arm."""
+    return {name: value for name, value in orjson.loads(found.options).items() if name != "argues"}
 
 
 def format_row(found: JudgeDecisions) -> FormatRow:

@@ -189,7 +189,7 @@ def few_pairs_notes(pairs: Iterable[int]) -> list[str]:
 def spent_block(answers: AnswerFindings) -> Block:
     """Return accuracy beside the means of a play, and whether all arms had the same budget."""
     rows = []
-    unknown = []
+    unknown: list[tuple[str, str]] = []
     for arm in answers.arms:
         row = arm.accuracy
         used = (decimal(mean, 1) for mean in (row.answered, row.tokens_in, row.tokens_out))
@@ -197,7 +197,9 @@ def spent_block(answers: AnswerFindings) -> Block:
         rows.append((arm.arm, right, *used, dollars(row.cost_usd), decimal(row.routes, 1)))
         for count, words in ((row.tokens_out_unknown, "tokens"), (row.cost_usd_unknown, "dollars")):
             if count:
-                unknown.append(f"{words} of {count:,} of {row.share.plays:,} plays of {arm.arm}")
+                whole = f"{count:,} of {row.share.plays:,}"
+                some = "all" if count == row.share.plays else whole
+                unknown.append((f"{words} of {some} plays", arm.arm))
     notes: list[str] = []
     if answers.budget:
         equal = (
@@ -206,7 +208,13 @@ def spent_block(answers: AnswerFindings) -> Block:
         # An unequal budget stands in capitals: accuracy is not comparable without it.
         notes += answers.budget.notes or [equal]
     if unknown:
-        notes.append(f"Unknown, and left out of the means: {'; '.join(unknown)}.")
+        # Arms with the same words are named together.
+        said = {words: [arm for each, arm in unknown if each == words] for words, _ in unknown}
+        parts = (
+            f"{words} of {'every arm' if len(names) == len(answers.arms) else ', '.join(names)}"
+            for words, names in said.items()
+        )
+        notes.append(f"Unknown, and left out of the means: {'; '.join(parts)}.")
     headings = "arm, right, replies, tokens in, generated, dollars, summaries"
     return table("What a question took, mean per play", headings, rows, notes)
 

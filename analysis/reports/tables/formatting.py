@@ -94,8 +94,8 @@ def mean_with_interval(row: HasMean | None) -> str:
 
 
 def share_with_interval(row: HasMean) -> str:
-    """Return a share in percent, without a sign, with its interval, or "-"."""
-    return percent(row.mean) + (f" ({interval(row)})" if is_defined(row.ci_low) else "")
+    """Return a share in percent, without a sign, with its interval in whole percent, or "-"."""
+    return percent(row.mean) + (f" ({interval(row, 0)})" if is_defined(row.ci_low) else "")
 
 
 def count_with_share(count: int, whole: int) -> str:

@@ -25,24 +25,26 @@ def oversight_blocks(found: OversightFindings) -> Iterator[Block]:
         yield ratings_block(found.debaters)
 
 
+def names_of(row: FormatRow, rows: Sequence[FormatRow]) -> str:
+    """Return the name of a format, with its judge where there are several."""
+    return row.arm if len({each.judge for each in rows}) < 2 else f"{row.arm}, {row.judge}"
+
+
 def accuracy_block(rows: Sequence[FormatRow]) -> Block:
     """Return how often judges decide rightly, by format and by who spoke first."""
     cells = [
         (
-            row.arm,
-            row.judge,
+            names_of(row, rows),
             row.plays,
-            share_with_interval(row.accuracy),
-            share_with_interval(row.when_right),
-            share_with_interval(row.when_wrong),
-            percent(row.in_first),
-            percent(row.in_second),
+            *map(share_with_interval, (row.accuracy, row.when_right, row.when_wrong)),
+            f"{percent(row.in_first)}, {percent(row.in_second)}",
         )
         for row in rows
     ]
     notes = [
-        "accuracy: of single decisions, one in each order of the letters; 50 is chance. for right,"
-        " for wrong: where the debater or the consultant argued for the right or a wrong answer."
+        "One decision in each order of the letters, as in the papers; 50 is chance. Under 'Right"
+        " answers' above, both orders of a play are one answer. for right, for wrong: where"
+        " the debater or the consultant argued for the right or a wrong answer."
     ]
     notes += [
         f"{row.arm}, {row.judge}: {pluralize(row.missing, 'decision')} that cannot be read, left"
@@ -50,9 +52,9 @@ def accuracy_block(rows: Sequence[FormatRow]) -> Block:
         for row in rows
         if row.missing
     ]
-    headings = "format, judge, plays, accuracy, for right, for wrong, one order, the other"
-    title = "What judges decide who cannot read the text, percent right (95%)"
-    return table(title, headings, cells, notes, text_columns=2)
+    headings = "format, plays, right, for right, for wrong, in each order"
+    title = "Single decisions of judges who cannot read the text, percent right (95%)"
+    return table(title, headings, cells, notes)
 
 
 def quotes_block(rows: Sequence[FormatRow]) -> Block:
@@ -70,8 +72,7 @@ def belief_block(rows: Sequence[FormatRow]) -> Block:
     """Return how sure judges and sides are, beside how often they are right."""
     cells = [
         (
-            row.arm,
-            row.judge,
+            names_of(row, rows),
             percent(row.confidence),
             mean_with_interval(row.overconfidence),
             decimal(row.brier, 3),
@@ -85,9 +86,9 @@ def belief_block(rows: Sequence[FormatRow]) -> Block:
         " overconfident; a side is right where the judge decides for it. payoff: log2 of the"
         " probability of the right answer, less 0.05 for each time the judge let them go on."
     ]
-    headings = "format, judge, confidence, judge's points, Brier, payoff, sides' points"
+    headings = "format, confidence, judge's points, Brier, payoff, sides' points"
     title = "How sure the judge is of its decision, and sides of the judge"
-    return table(title, headings, cells, notes, text_columns=2)
+    return table(title, headings, cells, notes)
 
 
 def ratings_block(rows: Sequence[DebaterRating]) -> Block:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import isnan, log2
 from pathlib import Path
 
@@ -71,6 +72,45 @@ def test_the_numbers_are_those_of_the_table_by_hand() -> None:
     swapped = [0.7 - 0, 0.6 - 1, 0.7 - 1, 0.6 - 0]
     gaps = [*won, *swapped, 0.7 - 1, 0.6 - 0]
     assert row.debaters.mean == pytest.approx(sum(gaps) / 10)
+
+
+def test_consultants_for_both_answers_are_one_row_beside_their_two() -> None:
+    right, wrong = (
+        replace(
+            made_up(),
+            arm=f"consultancy, {side}",
+            protocol="consultancy",
+            options=options,
+            episode=np.array([f"{side}{each}" for each in "aabbcc"]),
+        )
+        for side, options in (("right", "{}"), ("wrong", '{"argues": "wrong"}'))
+    )
+    wrong = replace(wrong, correct=np.array([0.0, 0.0, 1.0, 0.0, 0.0, NAN]))
+    found = oversight_findings([right, wrong])
+    assert found is not None
+    one, two, both = found.formats
+    assert (both.arm, both.plays, both.missing) == ("consultancy, both", 6, 2)
+    assert both.accuracy.mean == pytest.approx((4 + 1) / 10)
+    assert both.accuracy.mean == pytest.approx((one.accuracy.mean + two.accuracy.mean) / 2)
+    # A question of both arms is one cluster.
+    assert both.accuracy.clusters == 3
+    other = replace(wrong, options='{"argues": "wrong", "rounds": 1}')
+    assert len(getattr(oversight_findings([right, other]), "formats", ())) == 2
+
+
+def test_two_orders_of_a_judge_are_neither_paths_nor_changes(tmp_path: Path) -> None:
+    arena = Arena(tmp_path / "n.duckdb")
+    judge = agent("sim/evidence_judge")
+    arena.run(
+        Study("alone", [Arm("naive", judge_alone, [{"judge": judge}])], simulated_passages(4))
+    )
+    [report] = arena.report("alone").results
+    assert report.answers is not None
+    [arm] = report.answers.arms
+    assert (arm.paths, arm.changes, [row.what for row in arm.calibration]) == (None, (), ["final"])
+    text = str(arena.report("alone"))
+    assert "Single decisions" in text
+    assert "Pass@1" not in text
 
 
 def test_a_judge_of_one_agent_rates_nobody() -> None:
