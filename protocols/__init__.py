@@ -64,6 +64,7 @@ HOME = {
     "self_refine": "protocols.self_refine",
     "single": "protocols.single",
     "situated_faithfulness": "protocols.situated_faithfulness",
+    "soft_cot": "protocols.soft_cot",
     "society_of_minds": "protocols.society_of_minds",
     "speculative_thinking": "protocols.speculative_thinking",
     "thinking_out_loud": "protocols.thinking_out_loud",

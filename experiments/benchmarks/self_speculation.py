@@ -12,20 +12,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
-from transformers import PreTrainedModel
 from transformers.utils import logging
 
+# Started as a program, a file finds only its neighbours.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 from agents.local.choosing import TokenSampling
-from agents.local.decoding.kangaroo import NAMES
 from agents.local.drafts import GenerationResult, Job
 from agents.local.engine import Engine
 from agents.local.engines import drafter_for
@@ -34,21 +32,7 @@ from agents.local.model import TOY
 from agents.local.settings import Settings
 from agents.local.sizing import rows_for
 from agents.local.speculation import Guesses
-
-
-def random_adapter(model: PreTrainedModel, folder: Path) -> Path:
-    """Write an adapter with random weights for a model."""
-    torch.manual_seed(0)
-    size = model.config.hidden_size
-    shapes = [(size, size)] * 4 + [(size,)] * 2
-    tensors = {
-        name: torch.randn(shape) * 0.02 + (len(shape) == 1)
-        for name, shape in zip(NAMES, shapes, strict=True)
-    }
-    save_file(tensors, folder / "model.safetensors")
-    config = {"num_attention_heads": 4, "early_stop_layer": model.config.num_hidden_layers // 2}
-    (folder / "config.json").write_text(json.dumps(config))
-    return folder
+from experiments.kangaroo import random_adapter
 
 
 def some_jobs(loaded: LoadedModel, temperature: float) -> list[Job]:
@@ -90,31 +74,30 @@ def main() -> None:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     loaded = load(options.model, Settings(device="cpu"))
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = options.draft or str(random_adapter(loaded.model, Path(scratch)))
-        ways = {
-            "none": Settings(),
-            "prompt lookup": Settings(seeds="free"),
-            "Kangaroo" if options.draft else "Kangaroo, random": Settings(draft=folder),
-        }
-        for temperature in (0.0, 1.0):
-            jobs = some_jobs(loaded, temperature)
-            plain: list[GenerationResult] = []
-            for way, settings in ways.items():
-                replies, steps, seconds = play(loaded, drafter_for(loaded.model, settings), jobs)
-                plain = plain or replies
-                same = sum(a.ids == b.ids for a, b in zip(plain, replies, strict=True))
-                shares = [r.measures["guesses_true_share"] for r in replies
-                          if "guesses_true_share" in r.measures]  # fmt: skip
-                tokens = sum(len(reply.ids) for reply in replies)
-                share = f"{sum(shares) / len(shares):.2f}" if shares else "-"
-                print(
-                    f"temperature {temperature:g}, {way:17}: {same} of {len(jobs)} texts the same,"
-                    f" guesses true {share}, {steps / tokens:.2f} steps and"
-                    f" {1e3 * seconds / tokens:.2f} ms a token"
-                )
-                if same < len(jobs):
-                    sys.exit("a guess has changed a text")
+    folder = options.draft or str(random_adapter(f"local/{options.model}"))
+    ways = {
+        "none": Settings(),
+        "prompt lookup": Settings(seeds="free"),
+        "Kangaroo" if options.draft else "Kangaroo, random": Settings(draft=folder),
+    }
+    for temperature in (0.0, 1.0):
+        jobs = some_jobs(loaded, temperature)
+        plain: list[GenerationResult] = []
+        for way, settings in ways.items():
+            replies, steps, seconds = play(loaded, drafter_for(loaded.model, settings), jobs)
+            plain = plain or replies
+            same = sum(a.ids == b.ids for a, b in zip(plain, replies, strict=True))
+            shares = [r.measures["guesses_true_share"] for r in replies
+                      if "guesses_true_share" in r.measures]  # fmt: skip
+            tokens = sum(len(reply.ids) for reply in replies)
+            share = f"{sum(shares) / len(shares):.2f}" if shares else "-"
+            print(
+                f"temperature {temperature:g}, {way:17}: {same} of {len(jobs)} texts the same,"
+                f" guesses true {share}, {steps / tokens:.2f} steps and"
+                f" {1e3 * seconds / tokens:.2f} ms a token"
+            )
+            if same < len(jobs):
+                sys.exit("a guess has changed a text")
 
 
 if __name__ == "__main__":

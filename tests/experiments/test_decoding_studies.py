@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from arena import Arena
+from arena.errors import StudyError
 from arena.tournaments.study_file import load_study
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,3 +52,33 @@ def test_help_at_every_paragraph_helps_and_help_by_words_that_never_come_does_no
     found = accuracy(tmp_path, "speculative_thinking", "number=10")
     assert found["every"] > found["smaller"]
     assert found["larger"] == 1.0
+
+
+def test_noise_in_the_place_of_thoughts_helps_nobody(tmp_path: Path) -> None:
+    found = accuracy(tmp_path, "soft_cot", "number=6", "initial_tokens=4")
+    assert found["plain"] == 1.0
+    assert found["one thought"] <= found["plain"]
+    rows = Arena(tmp_path / "arena.duckdb").sql(
+        "select arm, count(distinct value) from measures join episodes using (episode)"
+        " where name = 'initial_token' group by arm order by arm"
+    )
+    assert rows.rows == (("one thought", 1), ("soft_cot", 4))
+
+
+def test_guesses_of_any_kind_change_no_text(tmp_path: Path) -> None:
+    found = accuracy(tmp_path, "kangaroo", "number=6")
+    assert found["lookup"] == found["kangaroo"] == found["plain"]
+    arena = Arena(tmp_path / "arena.duckdb")
+    texts = "select subject, text from turns join episodes using (episode)"
+    assert len(arena.sql(f"select distinct * from ({texts})").rows) == 6
+    guessing = arena.sql(
+        "select distinct arm from measures join episodes using (episode)"
+        " where name = 'guesses_true_share' order by arm"
+    )
+    assert guessing.rows == (("kangaroo",), ("lookup",))
+
+
+@pytest.mark.parametrize(("name", "option"), [("soft_cot", "weights"), ("kangaroo", "draft")])
+def test_another_model_than_the_toy_needs_given_weights(name: str, option: str) -> None:
+    with pytest.raises(StudyError, match=f"needs given weights .* -o {option}=FOLDER"):
+        load_study(ROOT / "experiments" / f"{name}.py", ["model=local/x/y"])

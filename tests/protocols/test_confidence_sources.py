@@ -17,8 +17,8 @@ WITHOUT_ANSWERS = {"debate", "judging", "private_reasoning", "best_of_n", "reche
 # They take stored replies, or questions with options.
 WITHOUT_ANSWERS |= {"answer_preference"}
 WITHOUT_ANSWERS |= {"relative_confidence", "self_ensembling", "option_probability", "asked_aside"}
-# It decodes on a local model.
-WITHOUT_ANSWERS |= {"ck_plug"}
+# They decode on a local model.
+WITHOUT_ANSWERS |= {"ck_plug", "soft_cot"}
 # Debaters, judges and tables of any size have tests of their own.
 SEATS = {"solver", "asker", "critic", "peer"}
 STATED = {

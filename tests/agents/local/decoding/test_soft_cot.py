@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import subprocess
@@ -174,6 +175,29 @@ async def test_a_reply_is_the_formulas_from_the_messages_on(
         plain = await speaker(request(None))
         assert plain.token_ids not in texts
         assert len(texts) == INITIAL
+    finally:
+        await speaker.close()
+
+
+async def test_thoughts_that_are_planted_as_tokens_are_read_as_these(
+    folders: tuple[Path, Path, Path], loaded: LoadedModel, tmp_path: Path
+) -> None:
+    base, assistant, _ = folders
+    speaker = model(f"local/{base}?slots=4&context=256")
+    await speaker.open()
+    try:
+        for planted in (70, 200):
+            token = loaded.model.get_input_embeddings().weight[planted].detach()
+            # Whatever the assistant thinks, its thought is the embedding of a token.
+            nothing = torch.zeros(LARGE, SMALL)
+            weights = given_weights(tmp_path / f"{planted}", weight=nothing, bias=token.clone())
+            asked = request(SoftCot(f"local/{assistant}?context=256", str(weights), 1, 3))
+            told = [planted if each is None else each for each in rendered(base, asked, 3)]
+            warm, ends = TokenSampling(1.0), loaded.end_ids
+            job = Job(tuple(told), LENGTH, warm, asked.seed, ends)
+            rows = rows_of(loaded, "slots")
+            [plain] = await asyncio.to_thread(generate_all, loaded, rows, [job])
+            assert (await speaker(asked)).token_ids == plain.ids
     finally:
         await speaker.close()
 
