@@ -211,6 +211,14 @@ def reask_of_nothing(read: Reader) -> str | None:
         return None
 
 
+def public_in_form(read: Reader, form: str) -> str | None:
+    """Return the public words that a reader finds in the form in which it asks once more."""
+    try:
+        return read_reply(read, Reply(form, finish_reason="stop"), "the dry run").public
+    except Exception:
+        return None
+
+
 async def read_off_loop(read: Reader, reply: Reply, seat: str) -> Reading:
     """Read a reply as `read_reply` does, a long one in a thread."""
     if len(reply.text) < LONG_REPLY:

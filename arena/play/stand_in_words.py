@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import orjson
 
 from arena.calls.stored_lengths import ReplyLength
-from arena.play.reading import Reader
+from arena.play.reading import Reader, public_in_form
 from arena.types import Reading, Reply
 
 CHARACTERS_A_TOKEN = 4
@@ -52,11 +52,7 @@ def with_public_words(read: Reader, reply: Reply, reading: Reading) -> Reading:
     """
     if reading.public is not None:
         return reading
-    try:
-        public = read(Reply(PLACEHOLDER.sub("1", reading.reask or ""), finish_reason="stop")).public
-    except Exception:
-        # A reader of a user need not expect such a reply.
-        public = None
+    public = public_in_form(read, PLACEHOLDER.sub("1", reading.reask or ""))
     if public:
         return replace(reading, public=public, composed=True)
     return replace(reading, public=reply.text.replace(reading.thoughts or "\0", " "))
