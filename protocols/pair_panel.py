@@ -121,6 +121,8 @@ async def pair_panel(
         Answer(turn.seat, letter_of(turn, ballot, bool(swapped)), final=False, stage=turn.round)
         for swapped, turns in enumerate(rows)
         for turn in turns
+        # Where no ballot was asked for, nobody has answered.
+        if is_ballot_due(ballot, turn.round, rounds)
     ]
     return [*by_seat, Answer(referees[0].name, None if winner is None else LETTER[winner])]
 
@@ -154,7 +156,7 @@ class Panel:
 
         async def say(seat: int, round: int, replies: Prompt | None) -> Turn:
             """Ask a referee for its words in a round, and for its ballot where that is due."""
-            is_due = self.ballot == "preference" or round == self.rounds - 1
+            is_due = is_ballot_due(self.ballot, round, self.rounds)
             task = [COMPARE, REPLY if replies else "", self.form() if is_due else ""]
             prompt = [self.pair.text, texts, replies or "", *task]
             read = self.reader() if is_due else read_as_public
@@ -200,6 +202,11 @@ class Panel:
         if self.ballot == "scores":
             return partial(two_scores, reask=self.reask)
         return better if self.reask else better_at_once
+
+
+def is_ballot_due(ballot: Ballot, round: int, rounds: int) -> bool:
+    """Return whether a referee votes in a round: scores are given in the last one alone."""
+    return ballot == "preference" or round == rounds - 1
 
 
 def better_at_once(reply: Reply) -> Reading:

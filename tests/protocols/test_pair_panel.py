@@ -52,6 +52,16 @@ def test_a_panel_makes_the_calls_of_the_formula(preset: str, calls: int) -> None
     assert final_of(rows)[:2] == (found, found == "B")
 
 
+@pytest.mark.parametrize(
+    ("preset", "stages"), [("chateval_one_by_one", {1}), ("peer_discussion", {0, 1, 2})]
+)
+def test_a_turn_without_a_ballot_is_no_answer(preset: str, stages: set[int]) -> None:
+    rows = play(biased, preset)
+    given = others_of(rows)
+    assert {row[1] for row in given} == stages
+    assert all(row[2] is not None for row in given)
+
+
 def test_one_order_alone_is_ruled_by_the_place_of_the_texts() -> None:
     assert final_of(play(biased, "chateval_one_by_one", orders="first"))[0] == "A"
 
