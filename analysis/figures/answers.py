@@ -78,8 +78,8 @@ def accuracy(source: Source, record: AnswerRecord) -> Figure:
     caption = source.caption(
         "Share of right final answers, percent, against generated tokens a play, both means with"
         f" their interval. {INTERVAL} {pluralize(plays, 'finished play')}; {lost:,} unreadable"
-        " answers count as not right. Arms of nearly the same number of tokens are moved apart"
-        " sideways, so that all can be seen.",
+        " answers count as not right. Marks of nearly the same number of tokens are moved sideways"
+        " by up to 3% of the width, so that all can be seen; their intervals of tokens are not.",
         f"Plays with an unknown number of tokens, left out of the mean of tokens: {unknown:,}."
         if unknown
         else "",

@@ -199,12 +199,19 @@ def accuracy_chart(rows: Sequence[Row], words: ChartTitle) -> Chart:
     keyed, shaped = colour_and_shape(names)
     bar = {"type": "rule", "strokeWidth": 1.2}
     upright = [row for row in placed if row["low"] is not None]
-    across = [row for row in placed if row["from"] is not None]
+    across = [row for row in shown if row["tokens_out_ci_low"] is not None]
     point = {"type": "point", "filled": True, "size": 44, "opacity": 1}
     layers = [
         layer(upright, bar, {"x": x, "y": low, "y2": {"field": "high"}, "color": keyed}),
         layer(
-            across, bar, {"x": quantitative("from"), "x2": {"field": "to"}, "y": y, "color": keyed}
+            across,
+            bar,
+            {
+                "x": quantitative("tokens_out_ci_low"),
+                "x2": {"field": "tokens_out_ci_high"},
+                "y": y,
+                "color": keyed,
+            },
         ),
         layer(placed, point, {"x": x, "y": y, "color": keyed, "shape": shaped}),
     ]
@@ -231,40 +238,22 @@ def colour_and_shape(names: Sequence[str]) -> tuple[Chart, Chart]:
 def side_by_side(
     rows: Sequence[Row], scale: Callable[..., Array], back: Callable[..., Array]
 ) -> list[Row]:
-    """Return the rows with `at`, `from` and `to`: tokens and their interval, moved apart.
+    """Return the rows with `at`: tokens, moved by at most NEAR of the width where arms have as many.
 
-    Arms of nearly the same number of tokens are moved apart along the axis. `scale` takes tokens to
-    their place on the axis, `back` is its inverse.
+    `scale` takes tokens to their place on the axis, `back` is its inverse.
     """
     place = scale(np.array([row["tokens_out"] for row in rows], dtype=np.float64))
     span = float(np.ptp(place)) or max(float(np.abs(place).max()) * 0.1, 1.0)
     order = np.argsort(place, kind="stable")
     # A group begins where the next arm is further off than two marks side by side.
     group = np.cumsum(np.diff(place[order], prepend=place[order[0]]) > NEAR * span)
-    moved = np.empty(len(rows))
+    moved = place.copy()
     for number in range(int(group.max()) + 1):
         mine = order[group == number]
-        moved[mine] = (
-            place[mine].mean() + NEAR * span * (np.arange(len(mine)) - (len(mine) - 1) / 2)
-            if len(mine) > 1
-            else place[mine]
-        )
-    shift = moved - place
-    placed = []
-    for row, by in zip(rows, shift.tolist(), strict=True):
-        ends = {
-            "at": row["tokens_out"],
-            "from": row["tokens_out_ci_low"],
-            "to": row["tokens_out_ci_high"],
-        }
-        placed.append(
-            row
-            | {
-                name: None if value is None else float(back(scale(value) + by))
-                for name, value in ends.items()
-            }
-        )
-    return placed
+        # Each from its own place: an axis with numbers must not say others.
+        step = min(NEAR, 2 * NEAR / max(len(mine) - 1, 1))
+        moved[mine] += step * span * (np.arange(len(mine)) - (len(mine) - 1) / 2)
+    return [row | {"at": at} for row, at in zip(rows, back(moved).tolist(), strict=True)]
 
 
 def missing_chart(rows: Sequence[Row], words: ChartTitle) -> Chart:
