@@ -195,7 +195,7 @@ def test_equal_and_unknown_budgets_are_told_apart(solve: Add) -> None:
     ]
     text = printed(path)
     assert "All arms had the same budget per question" in text
-    assert "tokens of 6 of 6 plays of single" in text
+    assert "tokens of all plays of every arm; dollars of all plays of every arm" in text
     assert answers(path, "unknown")["arms"][0]["cost_usd"] is None
 
 
