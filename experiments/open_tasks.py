@@ -11,7 +11,8 @@ self-aggregation, GSA; Zichong Li et al., arXiv 2503.04104), beside universal se
 
 Every way makes `calls` calls a task, but for "sample", which makes one, and "refine", which may
 stop earlier.  Then each judge reads the final texts of each two arms, in both orders, under a code,
-told of no author and no method.  A file of tasks has a column `task`.
+told of no author and no method.  A file of tasks has a column `task`, or is a .txt file with one
+task a line.
 
 What could be checked of the papers:
 
@@ -37,9 +38,11 @@ from agents.simulated.author_truth import author_profile, expected_preference
 from analysis.reports.report import debate_report
 from arena import Arena, Arm, Sampling, Stage, Study, Subject
 from arena.cli.study_program import run_study_program
+from arena.errors import StudyError
 from arena.studies.lineups import agents_in
+from arena.studies.rows import read_rows
 from protocols.blind_jury import jury_of_texts
-from protocols.open_answer import Way, open_answer
+from protocols.open_answer import Way, check_calls_of, open_answer
 from protocols.self_preference import CRITERION
 
 AUTHORS = ["sim/author"]
@@ -70,9 +73,16 @@ def study(
 ) -> Sequence[Study | Stage]:
     """Return the texts, an arm for each way, and the stage in which judges compare them.
 
-    `tasks` is a file with one task a line, or else `number` simulated ones.  Models without token
-    probabilities have no arm "certain".
+    `tasks` is a file with a column `task` (.txt: one a line), or else `number` simulated ones.
+    Models without token probabilities have no arm "certain".  Raises StudyError for fewer than two
+    ways, for too few calls for one of them, and for an empty criterion.
     """
+    if len(set(ways)) < 2:
+        raise StudyError(f"judges compare the texts of two ways; ways is {', '.join(ways)} alone")
+    for way in ways:
+        check_calls_of(way, calls)
+    if not criterion.strip():
+        raise StudyError("the criterion is empty; say by what judges shall compare the texts")
     sampling = Sampling(temperature=temperature, max_tokens=max_tokens)
     authors = [agent(reference, sampling=sampling) for reference in models]
     arms = []
@@ -85,9 +95,10 @@ def study(
         options: dict[str, object] = {"way": way, "calls": calls}
         if able:
             arms.append(Arm(way, open_answer, [{"solver": author} for author in able], options))
-    lines = Path(tasks).read_text(encoding="utf-8").splitlines() if tasks else simulated(number)
-    subjects = [Subject(line.strip(), "question") for line in lines if line.strip()]
-    texts = Study("open_tasks", arms, subjects)
+    if len({arm.label for arm in arms}) < 2:
+        raise StudyError('no author gives token probabilities for "certain"; name two other ways')
+    texts_of = read_tasks(Path(tasks)) if tasks else simulated(number)
+    texts = Study("open_tasks", arms, [Subject(each, "question") for each in texts_of])
     panel = [agent(reference) for reference in judges]
     return [texts, jury_of_texts("texts judged blind", texts, panel, criterion=criterion)]
 
@@ -116,6 +127,22 @@ def is_author(model: str) -> bool:
 def judges_of(played: Study) -> list[str]:
     """Return the names of the judges' models."""
     return [each.model.name for lineup in played.arms[0].lineups for each in agents_in(lineup)]
+
+
+def read_tasks(file: Path) -> list[str]:
+    """Read the column `task` of a file, or the lines of a .txt file, without blanks around them.
+
+    Raises StudyError, with file and row, for a row without such a text.
+    """
+    tasks = []
+    column = "text" if file.suffix.lower() == ".txt" else "task"
+    for number, row in enumerate(read_rows(file, "tasks"), 1):
+        task = row.get(column) if isinstance(row, dict) else None
+        if not isinstance(task, str) or not task.strip():
+            found = ", ".join(map(str, row)) if isinstance(row, dict) else "no fields"
+            raise StudyError(f"{file}, row {number} has no text in its field `task`: {found:.200}")
+        tasks.append(task.strip())
+    return tasks
 
 
 def simulated(number: int) -> list[str]:

@@ -24,7 +24,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge
 
-from arena.errors import ProtocolError
+from arena.errors import StudyError
 from arena.play.episode import Episode
 from arena.play.reading import read_as_public
 from arena.types import Answer, Sampling, Seat, Subject, Turn
@@ -51,11 +51,10 @@ async def open_answer(
     """Return the seat whose last turn is the text that this way ends with.
 
     At most `calls` calls are made.  `final_temperature` is of the new reply and of the pick; None
-    leaves it to the agent's sampling.  Raises ProtocolError where these calls are too few for the
-    way, or, by certainty, for a model that gives no token probabilities.
+    leaves it to the agent's sampling.  Raises StudyError where these calls are too few for the way,
+    and ProtocolError, by certainty, for a model that gives no token probabilities.
     """
-    if calls < LEAST[way]:
-        raise ProtocolError(f"{way} needs {LEAST[way]} calls; {calls} are too few")
+    check_calls_of(way, calls)
     shown = asking.shown_question(task)
     if way == "sample":
         return ends_with(await episode.ask(solver, shown, phase="reply"))
@@ -84,6 +83,12 @@ async def open_answer(
     prompt = [shown, asking.list_replies(episode, turns), PICK]
     pick = await episode.ask(solver, prompt, phase="pick", round=1, read=read, sampling=last)
     return ends_with(turns[0 if pick.answer is None else int(pick.answer)])
+
+
+def check_calls_of(way: Way, calls: int) -> None:
+    """Raise StudyError where a way cannot write its text in so many calls."""
+    if calls < LEAST[way]:
+        raise StudyError(f"{way} needs {LEAST[way]} calls; {calls} are too few")
 
 
 def ends_with(turn: Turn) -> Answer:

@@ -13,12 +13,13 @@ import orjson
 
 from arena.errors import QuestionsWarning, StudyError
 
-What = Literal["motions", "questions", "labels"]
+What = Literal["motions", "questions", "labels", "tasks"]
 # What a line of JSON must hold.
 FIELDS = {
     "motions": "a field `motion`",
     "questions": "a field `question`",
     "labels": "fields `item`, `rater` and `value`",
+    "tasks": "a field `task`",
 }
 FORMATS = ".jsonl, .json, .csv, .tsv, .parquet or .txt"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
