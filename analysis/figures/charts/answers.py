@@ -238,7 +238,7 @@ def colour_and_shape(names: Sequence[str]) -> tuple[Chart, Chart]:
 def side_by_side(
     rows: Sequence[Row], scale: Callable[..., Array], back: Callable[..., Array]
 ) -> list[Row]:
-    """Return the rows with `at`: tokens, moved by at most NEAR of the width where arms have as many.
+    """Return the rows with `at`: tokens, moved by at most NEAR of the width beside equal ones.
 
     `scale` takes tokens to their place on the axis, `back` is its inverse.
     """
