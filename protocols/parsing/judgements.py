@@ -34,6 +34,8 @@ REMNANT = re.compile(r"<\s{0,9}/?\s{0,9}answer\b", re.IGNORECASE)
 BARE = re.compile(
     r"^[\s*_(\[\"'`]*(?:answer\s+)?(?P<letter>[a-z]+)[\s*_)\]\"'`.:]*$", re.IGNORECASE
 )
+# What follows an article, and no letter that is an answer.
+PROSE = re.compile(r"\s+(?!(?:is|as|because|since|and|or)\b)[a-z]")
 ASK_ANSWER = (
     "Your decision could not be read. Give the decision that you meant once more, exactly in this"
     " form, with {letters} between the tags:\n<answer>{letters}</answer>"
@@ -193,11 +195,16 @@ def shares_of(reply: Reply, letters: Letters) -> dict[str, float]:
     }
     if len(measured) == len(letters):
         return measured
-    for choice in reply.logprobs or ():
-        near = [(each.token, each.logprob) for each in reversed(choice.alternatives)]
-        near.append((choice.token, choice.logprob))
-        given = {letter_in(token, letters): logprob for token, logprob in near}
-        found = {answer: given.get(answer, ABSENT) for answer in letters.values()}
+    for place, choice in enumerate(reply.logprobs or ()):
+        behind = "".join(each.token for each in (reply.logprobs or ())[place + 1 : place + 3])
+        if choice.token.strip().casefold() == "a" and PROSE.match(behind):
+            continue
+        found = dict.fromkeys(letters.values(), ABSENT)
+        for each in (choice, *choice.alternatives):
+            answer = letter_in(each.token, letters)
+            # Of several spellings of a letter the likeliest, whichever was drawn.
+            if answer is not None and each.logprob > found[answer]:
+                found[answer] = each.logprob
         if any(value > ABSENT for value in found.values()):
             most = max(found.values())
             weights = {answer: math.exp(value - most) for answer, value in found.items()}

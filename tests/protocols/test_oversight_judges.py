@@ -151,6 +151,24 @@ def test_a_letter_has_its_share_of_the_probability_of_both() -> None:
     assert reading.confidence == pytest.approx(1 / (1 + math.exp(-1.6)))
 
 
+def test_of_several_spellings_of_a_letter_the_likeliest_counts() -> None:
+    near = (Alternative(" A", -0.05), Alternative("B", -3.5), Alternative("a", -4.0))
+    drawn = TokenChoice("a", -4.0, near)
+    reading = letter_alone(Reply("a", finish_reason="stop", logprobs=(drawn,)), letters=LETTERS)
+    assert reading.answer == LETTERS["A"]
+    assert reading.confidence == pytest.approx(1 / (1 + math.exp(-3.45)))
+    none = TokenChoice("B", math.nan, (Alternative("A", -1.0),))
+    reading = letter_alone(Reply("B", finish_reason="stop", logprobs=(none,)), letters=LETTERS)
+    assert reading.confidence == pytest.approx(1.0)
+
+
+def test_an_article_is_no_letter() -> None:
+    words = ("A", " careful", " judge", " says", " ", "B")
+    tokens = tuple(TokenChoice(each, -0.1, ()) for each in words)
+    reply = Reply("".join(words), finish_reason="stop", logprobs=tokens)
+    assert letter_alone(reply, letters=LETTERS).answer == LETTERS["B"]
+
+
 def test_a_letter_that_is_not_among_the_likeliest_counts_as_impossible() -> None:
     near = (Alternative("B", -0.1), Alternative("I", -3.0))
     reply = Reply("B", finish_reason="stop", logprobs=(TokenChoice("B", -0.1, near),))
