@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, cast
 from arena.errors import StudyError
 
 if TYPE_CHECKING:
-    from arena.imports.plays import ImportedPlay, PlaysImport, Refused
+    from arena.imports.plays import PlaysImport
+    from arena.imports.records import ImportedPlay, Refused
 
     Reader = Callable[[Path, str | None], Iterator[ImportedPlay | Refused]]
 

@@ -4,7 +4,8 @@ No file is shipped with us.  Read are, from a clone or single files: `transcript
 each; `judgments/judge_results__*` (CSV, JSON lines, gzip), where a row is one judge's word on one
 debate; and `participant_judging/*/raw_judgments.csv`, in which debaters judge debates of their own,
 each in both orders of presentation.  PRO is the proposition, CON the opposition.  A judge's margin
-stands in `published_numbers` as `signed margin`, above 0 where PRO is ahead.  A debate that is
+stands in `published_numbers` as `signed margin` (a debater's own: `signed margin of a
+participant`), above 0 where PRO is ahead.  A debate that is
 judged and whose transcript is not there has a subject and seats, and no turns.
 
 What should come out: its Bradley-Terry order (`arena rank`; it rates matchups of two debates with
@@ -17,7 +18,7 @@ mean of the participant's margins for itself over both orders, minus the mean of
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +26,7 @@ from typing import Any
 
 from arena.errors import StudyError
 from arena.imports.files import columns_of, files_in, number_of, read_rows, read_text
-from arena.imports.plays import ImportedPlay, ImportedTurn, ImportedVerdict, Refused
+from arena.imports.records import ImportedPlay, ImportedTurn, ImportedVerdict, Refused
 from arena.text import writable
 from arena.types import Subject
 
@@ -33,7 +34,7 @@ SOURCE = "lechmazur/debate"
 STUDY = "lechmazur debate"
 SIDES = {"pro": "proposition", "con": "opposition", "tie": "abstain"}
 HEAD = re.compile(r"^- (\w+): ?(.*)$")
-TURN = re.compile(r"^## Turn (\d+): (PRO|CON) (.+)$")
+TURN = re.compile(r"^## Turn (\d{1,4}): (PRO|CON) (.+)$")
 NAME = re.compile(r"^# Debate (\S+)$")
 # prop_0541__MODEL__MODEL__s0__tpl_...
 DEBATE = re.compile(r"(?P<topic>[^_]+_\d+)__(?P<pro>.+?)__(?P<con>.+?)__s(?P<swap>[01])__")
@@ -41,6 +42,7 @@ JUDGED = ("debate_id", "judge_model", "winner_side", "signed_margin", "model_pro
 PARTICIPANTS = ("debate_id", "participant_model", "side_a_source", "signed_margin_presented")
 PHASES = {"Opening": 0, "Rebuttal 1": 1, "Pressure Questions": 2, "Rebuttal 2": 3, "Closing": 4}
 MARGIN = "signed margin"
+OWN_MARGIN = "signed margin of a participant"
 # In the words of our own judges, by who is read first.
 ORDERS = {"pro": "as played", "con": "opposition first"}
 
@@ -58,12 +60,13 @@ class Found:
 def read_lechmazur(place: Path, study: str | None) -> Iterator[ImportedPlay | Refused]:
     """Yield the debates that transcripts and judgements at a place tell of."""
     debates: defaultdict[str, Found] = defaultdict(Found)
+    seen: Counter[tuple[str, str]] = Counter()
     for name, file in files_in(place, (".md", ".csv", ".jsonl", ".gz")):
         try:
             if file.suffix == ".md":
                 read_transcript(read_text(file), debates)
             elif is_table(file):
-                read_judgements(read_rows(file), debates)
+                read_judgements(read_rows(file), debates, seen)
         except StudyError as error:
             yield Refused(name, writable(str(error)))
     for name, found in debates.items():
@@ -116,6 +119,8 @@ def read_turn(lines: list[str], at: int, turns: list[ImportedTurn]) -> int:
         following = TURN.match(lines[at])
         if following and int(following[1]) == int(head[1]) + 1:
             break
+        if following and int(following[1]) > int(head[1]) + 1:
+            raise StudyError(f"has a line of turn {following[1]} in turn {head[1]}: one is missing")
         body.append(lines[at])
         at += 1
     start = 0
@@ -135,8 +140,15 @@ def read_turn(lines: list[str], at: int, turns: list[ImportedTurn]) -> int:
     return at
 
 
-def read_judgements(rows: list[dict[str, Any]], debates: dict[str, Found]) -> None:
-    """Read a table of judgements, of a panel or of participants."""
+def read_judgements(
+    rows: list[dict[str, Any]], debates: dict[str, Found], seen: Counter[tuple[str, str]]
+) -> None:
+    """Read a table of judgements, of a panel or of participants.
+
+    `seen` counts the words of each debate so far: the same table stands there in several formats,
+    and a word counts as often as it does in the file that has it most often.
+    """
+    here: Counter[tuple[str, str]] = Counter()
     own = bool(rows) and "participant_model" in rows[0]
     columns_of(rows, PARTICIPANTS if own else JUDGED, "table of judgements of lechmazur/debate")
     for row in rows:
@@ -144,7 +156,12 @@ def read_judgements(rows: list[dict[str, Any]], debates: dict[str, Found]) -> No
         if not own:
             debate.proposition = debate.proposition or str(row.get("proposition_text") or "")
             debate.models |= {side: str(row[f"model_{side}"]) for side in ("pro", "con")}
-        debate.verdicts.append(participant_word(row) if own else panel_word(row))
+        word = participant_word(row) if own else panel_word(row)
+        key = (str(row["debate_id"]), repr(word))
+        here[key] += 1
+        if here[key] > seen[key]:
+            debate.verdicts.append(word)
+    seen |= here
 
 
 def panel_word(row: Mapping[str, Any]) -> ImportedVerdict:
@@ -155,7 +172,7 @@ def panel_word(row: Mapping[str, Any]) -> ImportedVerdict:
         str(row["judge_model"]),
         SIDES.get(side),
         reasons=str(row.get("reasoning") or "") or None,
-        order=ORDERS.get(str(row.get("presented_side_a_source")), "as played"),
+        order=ORDERS.get(str(row.get("presented_side_a_source")).strip().lower(), "as played"),
         status="read" if side in SIDES else f"winner {side[:40]!r} is no side",
         numbers={MARGIN: margin, "entertainment": number_of(row.get("entertainment_value"))},
     )
@@ -163,8 +180,9 @@ def panel_word(row: Mapping[str, Any]) -> ImportedVerdict:
 
 def participant_word(row: Mapping[str, Any]) -> ImportedVerdict:
     """Return the word of a participant on its own debate as a verdict."""
-    first = str(row["side_a_source"])
-    shown = number_of(row["signed_margin_presented"])
+    first = str(row["side_a_source"]).strip().lower()
+    # A margin for a side that is not named is a margin for nobody.
+    shown = number_of(row["signed_margin_presented"]) if first in ORDERS else None
     margin = shown if shown is None or first == "pro" else -shown
     winner = (
         None
@@ -179,7 +197,7 @@ def participant_word(row: Mapping[str, Any]) -> ImportedVerdict:
         reasons=str(row.get("reasoning") or "") or None,
         order=ORDERS.get(first, "as played"),
         status="read" if winner else "no margin",
-        numbers={MARGIN: margin},
+        numbers={OWN_MARGIN: margin},
     )
 
 
@@ -200,4 +218,5 @@ def play_of(name: str, found: Found, study: str | None) -> ImportedPlay:
         arm="debate",
         options={"schedule": "sequential", "side_swap": bool(parts and parts["swap"] == "1")},
         verdicts=found.verdicts,
+        named_by_key=True,
     )

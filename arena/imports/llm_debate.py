@@ -27,8 +27,9 @@ from typing import Any
 
 from arena.errors import StudyError
 from arena.imports.files import columns_of, files_in, number_of, read_rows, truth_of
-from arena.imports.mapped import look
-from arena.imports.plays import (
+from arena.imports.mapped import look, text_at
+from arena.imports.play_rows import episode_of
+from arena.imports.records import (
     ImportedAnswer,
     ImportedPlay,
     ImportedTurn,
@@ -55,8 +56,8 @@ def read_llm_debate(place: Path, study: str | None) -> Iterator[ImportedPlay | R
             yield Refused(name, writable(str(error)))
             continue
         # Several people have judged one debate.
-        judged: defaultdict[tuple[str, str], list[ImportedVerdict]] = defaultdict(list)
-        plays: dict[tuple[str, str], ImportedPlay] = {}
+        judged: defaultdict[str, list[ImportedVerdict]] = defaultdict(list)
+        plays: dict[str, ImportedPlay] = {}
         for number, row in enumerate(rows):
             try:
                 play = play_of(row, file, study)
@@ -65,7 +66,8 @@ def read_llm_debate(place: Path, study: str | None) -> Iterator[ImportedPlay | R
                 continue
             if play is None:
                 continue
-            key = (play.study, play.key)
+            # Of one number and other words are two plays.
+            key = episode_of(SOURCE, play)
             plays.setdefault(key, play)
             judged[key] += play.verdicts
         yield from (replace(play, verdicts=judged[key]) for key, play in plays.items())
@@ -75,13 +77,15 @@ def play_of(row: Mapping[str, Any], file: Path, study: str | None) -> ImportedPl
     """Return a row as a play with its judgement; None: a baseline, in which nobody spoke."""
     try:
         state = json.loads(row["transcript"])
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StudyError(f"has no transcript in JSON: {str(row['transcript'])[:60]!r}") from error
     answers = [look(state, "answers.correct"), look(state, "answers.incorrect")]
     rounds = look(state, "rounds")
     if not all(isinstance(answer, str) for answer in answers) or not isinstance(rounds, list):
         raise StudyError("has a transcript without answers and rounds")
-    swap = look(state, "swap") is True
+    if answers[0] == answers[1]:
+        raise StudyError("has the same answer twice, so that no side is right")
+    swap = truth_of(look(state, "swap")) is True
     shown = answers[::-1] if swap else answers
     turns = list(turns_of(rounds, answers, swap))
     if not turns:
@@ -92,7 +96,7 @@ def play_of(row: Mapping[str, Any], file: Path, study: str | None) -> ImportedPl
     if (kind := row.get("consultant_type")) not in (None, ""):
         forms.append(f"{kind} consultant")
     return ImportedPlay(
-        key=f"{row.get('debate_id') or look(state, 'index')}{'/swap' if swap else ''}",
+        key=f"{method}/{row.get('debate_id') or look(state, 'index')}{'/swap' if swap else ''}",
         study=study or str(row.get("experiment_name") or file.parent.parent.name or SOURCE),
         subject=Subject(
             str(row["question"]),
@@ -143,7 +147,7 @@ def seats_of(
     seats: dict[str, str | None] = {}
     for turn in turns:
         if turn.seat == "judge":
-            seats["judge"] = look(state, "names.judge") or None
+            seats["judge"] = text_at(state, "names.judge")
             continue
         # The name of a consultant stands under the side that it argues for.
         sides = ("correct", "incorrect")
@@ -166,6 +170,7 @@ def judgements(
         sure = number_of(row.get("confidence"))
         # Some tables have percents.
         sure = sure / 100 if sure is not None and sure > 1 else sure
+        sure = sure if sure is not None and 0 <= sure <= 1 else None
         yield verdict(
             f"person {row['judge_id']}", answer, shown, right, sure, row.get("explanation")
         )

@@ -7,14 +7,15 @@ it is; other files name their own: `--map messages=dialogue --map content=uttera
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from arena.errors import StudyError
 from arena.imports.files import files_in, read_json
-from arena.imports.plays import (
+from arena.imports.records import (
     ImportedAnswer,
     ImportedPlay,
     ImportedTurn,
@@ -157,7 +158,7 @@ def play_of(play: object, paths: Paths, name: str, study: str | None) -> Importe
         protocol=text_at(play, paths.protocol) or "transcript",
         verdicts=list(verdicts_of(look(play, paths.verdicts))),
         answers=list(answers_of(play, paths, turns)),
-        repeat=repeat if isinstance(repeat, int) else None,
+        repeat=repeat if is_whole(repeat) else None,
         simulated=look(play, paths.simulated) is True,
     )
 
@@ -178,12 +179,13 @@ def turn_of(message: object, number: int, paths: Paths) -> ImportedTurn:
     confidence = look(message, paths.confidence)
     rated = isinstance(confidence, int | float) and not isinstance(confidence, bool)
     inside = rated and 0 <= confidence <= 1
-    status = "not asked" if confidence is None else f"{confidence!r:.40} is not in [0, 1]"
+    # The value itself would be a private rating among public words.
+    status = "not asked" if confidence is None else "not a number from 0 to 1"
     return ImportedTurn(
         seat=seat,
         public=content,
         phase=text_at(message, paths.phase) or "",
-        round=at if isinstance(at, int) and not isinstance(at, bool) else number,
+        round=at if is_whole(at) else number,
         answer=text_at(message, paths.answer),
         confidence=float(confidence) if inside else None,
         status=status,
@@ -191,19 +193,26 @@ def turn_of(message: object, number: int, paths: Paths) -> ImportedTurn:
     )
 
 
+def is_whole(value: object) -> TypeGuard[int]:
+    """Tell whether a value of JSON is a whole number."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def answers_of(
     play: object, paths: Paths, turns: Sequence[ImportedTurn]
 ) -> Iterator[ImportedAnswer]:
     """Yield the answers of a play: those that it lists, or its final one with those of seats."""
     listed = look(play, paths.answers)
+    before: Counter[str] = Counter()
     for item in listed if isinstance(listed, list) else ():
         if isinstance(item, Mapping) and isinstance(item.get("seat"), str):
-            stage, right = item.get("stage"), item.get("correct")
+            stage, right = item.get("stage", before[item["seat"]]), item.get("correct")
+            before[item["seat"]] += 1
             yield ImportedAnswer(
                 item["seat"],
                 text_at(item, "answer"),
                 final=item.get("final") is not False,
-                stage=stage if isinstance(stage, int) else 0,
+                stage=stage if is_whole(stage) else 0,
                 correct=right if isinstance(right, bool) else None,
             )
     if not paths.final:

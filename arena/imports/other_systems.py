@@ -12,6 +12,7 @@ left out; of Debate-v0 the sides, the topic and the jury's votes are taken in.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any
 from arena.errors import StudyError
 from arena.imports.files import files_in, read_json, read_rows
 from arena.imports.mapped import PLAIN, look, objects_of, play_of
-from arena.imports.plays import ImportedPlay, ImportedTurn, ImportedVerdict, Refused
+from arena.imports.records import ImportedPlay, ImportedTurn, ImportedVerdict, Refused
 from arena.text import writable
 from arena.types import Subject
 
@@ -77,7 +78,7 @@ def numbered(play: object) -> object:
     """Return a play whose turns are numbers, also where CSV has made texts of them."""
     messages = [
         {**said, "turn": int(said["turn"])}
-        if isinstance(said, Mapping) and str(said.get("turn")).isdecimal()
+        if isinstance(said, Mapping) and re.fullmatch("[0-9]{1,9}", str(said.get("turn")))
         else said
         for said in said_in(play)
     ]
@@ -162,11 +163,20 @@ def textarena_play(game: object, name: str, study: str) -> ImportedPlay:
     sides = look(game, "game_state.sides")
     roles = look(game, "role_mapping")
     turns = []
+    # A role that several players have is no name of one of them.
+    given = list(roles.values()) if isinstance(roles, Mapping) else []
+    alone = {
+        player: role if given.count(role) == 1 else f"{role} {player}"
+        for player, role in (roles.items() if isinstance(roles, Mapping) else ())
+        if isinstance(role, str)
+    }
+    if isinstance(sides, Mapping) and len({str(side) for side in sides.values()}) < len(sides):
+        raise StudyError("has two players on one side, which no debate of two sides has")
     for number, entry in enumerate(logs):
         if not isinstance(entry, list) or len(entry) < 2 or not isinstance(entry[1], str):
             raise StudyError(f"entry {number + 1} of its logs is no [player, message]")
         if entry[0] != GAME:
-            seat = seat_of(entry[0], sides, roles)
+            seat = seat_of(entry[0], sides, alone)
             turns.append(ImportedTurn(seat, entry[1], phase="turn", round=number))
     if not turns:
         raise StudyError("has no message of a player in its logs")
@@ -187,7 +197,7 @@ def textarena_play(game: object, name: str, study: str) -> ImportedPlay:
 def seat_of(player: object, sides: object, roles: object) -> str:
     """Return a player's seat: its side of a debate, its role, or its number."""
     side = look(sides, str(player))
-    if side in SIDES:
+    if isinstance(side, str) and side in SIDES:
         return SIDES[str(side)]
     role = look(roles, str(player))
     return str(role) if isinstance(role, str) and role else f"Player {player}"

@@ -230,16 +230,18 @@ JUDGES: dict[str, View] = {
         """
         with margins as (
             select v.study, v.debate, n.model as judge, n.value as margin,
+                   n.name <> 'signed margin' as of_participant,
                    d.proposition_model as pro, d.opposition_model as con
             from published_numbers n
             join (select e.study, r.* from verdicts r join debates e on e.episode = r.debate) v
                 on v.episode = n.episode
             join debates d on d.episode = v.debate
-            where n.name = 'signed margin' and n.value is not null and pro <> con),
+            where n.name in ('signed margin', 'signed margin of a participant')
+              and n.value is not null and pro <> con),
         own as (
             select study, debate, judge as model,
                    avg(case judge when pro then margin else -margin end) as margin
-            from margins where judge in (pro, con) group by all),
+            from margins where of_participant and judge in (pro, con) group by all),
         panel as (
             select debate, pro, avg(margin) as margin
             from margins where judge not in (pro, con) group by all),
