@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arena.errors import StudyError
+from arena.machines.record_file import RecordFile
 from arena.machines.study_source import StudySource
 
 MOST_PROCESSES = 256
@@ -41,12 +42,14 @@ class OnRay:
 class OnProcesses:
     """So many processes of this machine, each of which plays a share, with one record.
 
-    With 0, the record waits for shares that are begun by hand (`arena run FILE --shard I/N`).
-    `source` is where the processes find the study.
+    With 0, the record waits for shares that are begun by hand (`arena run FILE --on shards --shard
+    I/N`), which find it by a `file`; None: one of each study.  `source` is where the processes find
+    the study.
     """
 
     processes: int
     source: StudySource | None = None
+    file: RecordFile | None = None
 
 
 Place = OnRay | OnProcesses

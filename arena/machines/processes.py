@@ -8,16 +8,16 @@ import os
 import sys
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 
 from arena.errors import StudyError
 from arena.machines.places import OnProcesses
+from arena.machines.record_file import RecordFile
 from arena.machines.record_workers import WorkedRecord
 from arena.play.progress import Watch
 from arena.play.run import Arena, RunSelection
 from arena.play.summary import Summary
-from arena.store.study_lock import record_file
 from arena.store.tempdir import scratch
 from arena.studies.study import Study
 
@@ -25,12 +25,12 @@ from arena.studies.study import Study
 class ProcessRecord(WorkedRecord):
     """The record of a run that is played by processes of this machine.
 
-    Shares that are begun by hand find it by a file in the folder of the study's lock.
+    Shares that are begun by hand find it by its `file`.
     """
 
-    def __init__(self, place: OnProcesses, path: Path, study: str) -> None:
+    def __init__(self, place: OnProcesses, file: RecordFile | None = None) -> None:
         super().__init__(place.processes, place.source)
-        self._announced = record_file(path, study)
+        self._file = file
 
     @asynccontextmanager
     async def listen(self) -> AsyncIterator[str]:
@@ -39,11 +39,13 @@ class ProcessRecord(WorkedRecord):
         with tempfile.TemporaryDirectory(dir=scratch()) as folder:
             address = str(Path(folder) / "record")
             server = await asyncio.get_running_loop().create_unix_server(self.accept, address)
-            self._announced.write_text(address)
+            if self._file is not None:
+                self._file.announce(address)
             try:
                 yield address
             finally:
-                self._announced.unlink(missing_ok=True)
+                if self._file is not None:
+                    self._file.announce("")
                 server.close()
 
     async def work(self, address: str, number: int) -> str:
@@ -73,14 +75,25 @@ async def run_on_processes(
     watch: Watch | None = None,
 ) -> Summary:
     """Play the open episodes of a study in processes; StudyError where that cannot be."""
-    if os.name == "nt":
-        raise StudyError("--on processes and --on shards need a system with Unix sockets")
+    check_sockets()
     if place.processes and place.source is None:
         raise StudyError(
             f"processes load the study by its file: arena run FILE --on processes={place.processes}"
         )
-    record = ProcessRecord(place, arena.path, study.name)
-    return await play_with(record, arena, study, selection=selection, watch=watch)
+    if place.processes:
+        record = ProcessRecord(place)
+        return await play_with(record, arena, study, selection=selection, watch=watch)
+    # The command may keep it for several stages, of which this is one.
+    file = place.file or RecordFile(arena.path, [study.name])
+    with nullcontext() if place.file else file:
+        record = ProcessRecord(place, file)
+        return await play_with(record, arena, study, selection=selection, watch=watch)
+
+
+def check_sockets() -> None:
+    """Raise StudyError where there are no Unix sockets."""
+    if os.name == "nt":
+        raise StudyError("--on processes and --on shards need a system with Unix sockets")
 
 
 async def play_with(

@@ -36,7 +36,7 @@ class RecordClient:
     """The connection of a part to its record, and the answers that calls wait for.
 
     `welcome` has the share that the record gives, `cancelled` is set when the run is to stop, and
-    `lost` when the connection is gone.
+    `lost` when the connection is gone; `is_stopped` if the record has said so itself.
     """
 
     def __init__(self) -> None:
@@ -44,6 +44,7 @@ class RecordClient:
         self.welcome: asyncio.Future[bytes] = asyncio.Future()
         self.cancelled = asyncio.Event()
         self.lost = asyncio.Event()
+        self.is_stopped = False
         self.stats = PartStats(client=self)
         self.wire.on_flush = self.stats.news
         self._numbers = itertools.count(1)
@@ -69,6 +70,7 @@ class RecordClient:
         if (reason := words.get("unreadable")) is not None:
             self.stats.too_many_unreadable = reason
         if "cancel" in words:
+            self.is_stopped = True
             self.cancelled.set()
 
     def _lose(self) -> None:

@@ -1,7 +1,7 @@
 """Play a share of a study with the record of another process: the other end of a connection.
 
 `python -m arena.machines.shards ADDRESS I/N` is what the record starts; a share that a user begins
-(`arena run FILE --shard I/N`) differs only in that it has its study already.
+(`arena run FILE --on shards --shard I/N`) differs only in that it has its study already.
 """
 
 from __future__ import annotations
@@ -9,12 +9,9 @@ from __future__ import annotations
 import asyncio
 import os
 import pickle
-import socket
 import sys
-import time
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 
 from arena.calls.ledger import RunContext
 from arena.calls.probes import Probes
@@ -32,19 +29,16 @@ from arena.machines.record_share import Share, code_of, state_of
 from arena.machines.record_wire import record_is_gone
 from arena.machines.study_source import choose_plays
 from arena.play.concurrent import close_models, open_models, play_concurrently
-from arena.play.progress import Watch, notify_watcher, progress
-from arena.play.run import Arena, RunSelection
+from arena.play.progress import Watch, notify_watcher
 from arena.play.shared_prefixes import plan_prefixes
-from arena.play.summary import Summary
-from arena.play.sync import run_blocking
-from arena.store.locks import is_locked
-from arena.store.study_lock import lock_file, record_file
 from arena.studies.study import Study
 
 # The loops of a part may lag when it begins, and the record's too.
 CONNECT_S = 10.0
-# How long a record may take to read a large store, from its lock on.
-STARTING_S = 120.0
+
+
+class NotWelcomeError(StoreError):
+    """A record ended before it gave a part its share, or does not answer."""
 
 
 def run_of(
@@ -148,7 +142,10 @@ async def play_part(
         client.wire.say("secret", secret)
     await connect(client, address)
     client.wire.say("hello", (number, of, who))
-    share: Share = pickle.loads(await client.welcome)
+    try:
+        share: Share = pickle.loads(await client.welcome)
+    except StoreError as gone:
+        raise NotWelcomeError(str(gone)) from gone
     client.stats.store = share.store
     try:
         error = await play_until_cancelled(client, share, study)
@@ -159,9 +156,21 @@ async def play_part(
         await leave(client, error if not lost else None)
     if lost:
         raise record_is_gone()
-    if error is not None and study is not None:
-        raise error
+    if study is not None:
+        if error is not None:
+            raise error
+        refuse_to_end_open(client)
     return client.stats
+
+
+def refuse_to_end_open(client: RecordClient) -> None:
+    """Raise StoreError if the record was stopped, and said so before it ended."""
+    stats = client.stats
+    if client.is_stopped and stats.done + stats.failed < stats.planned and not stats.stopped:
+        raise StoreError(
+            "the process that keeps the record was stopped: run the same commands again, what was"
+            " said so far is kept"
+        )
 
 
 async def leave(client: RecordClient, error: ArenaError | None) -> None:
@@ -181,79 +190,8 @@ async def leave(client: RecordClient, error: ArenaError | None) -> None:
             await client.lost.wait()
 
 
-def find_record(path: Path, study: str) -> str | None:
-    """Return where the record of a study in a store listens for parts, None if there is none.
-
-    One that was killed is waited for, since whoever starts it again is about to.  Raises StudyError
-    if nobody does: without it, this share would not have its limits and its budget.
-    """
-    file = record_file(path, study)
-    began = time.monotonic()
-    is_told = False
-    while file.exists():
-        if (address := listening(file)) is not None:
-            return address
-        waited_s = time.monotonic() - began
-        if waited_s > (STARTING_S if is_locked(lock_file(path, study)) else CONNECT_S):
-            raise StudyError(
-                f"the record is gone that kept {study!r} for its shares: start it again with"
-                f" `arena run ... --on shards`, or remove {file} to play this share alone"
-            )
-        if waited_s > 1 and not is_told:
-            is_told = True
-            print(f"{study}: its record is gone, and waited for {CONNECT_S:g} s", file=sys.stderr)
-        time.sleep(0.1)
-    return None
-
-
-def listening(file: Path) -> str | None:
-    """Return the address that a record has announced in a file, if it listens there."""
-    try:
-        address = file.read_text()
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-            probe.connect(address)
-    except OSError:
-        return None
-    return address
-
-
-def run_with_record(
-    address: str, arena: Arena, study: Study, shard: tuple[int, int], selection: RunSelection
-) -> Summary:
-    """Play a share with the record at an address, and say what came of it, blocking.
-
-    Raises StudyError for what only the record can be told.
-    """
-    if arena.limits or arena.budget_usd is not None or arena.batches is not None or arena.cache:
-        raise StudyError(
-            "limits, budget, cache and batches are the record's: give --limits, --budget-usd and"
-            " --cache to `arena run ... --on shards`, and leave them and --batch out here"
-        )
-    if selection.limit is not None or selection.retry_failed:
-        raise StudyError("--limit and --retry-failed are the record's: leave them out here")
-    began = time.monotonic()
-    name = f"{study.name} {shard[0]}/{shard[1]}"
-    who = f"{name}, process {os.getpid()}"
-    with progress(name) as drawn:
-        stats = run_blocking(lambda: play_part(address, *shard, who, study, drawn))
-    return Summary(
-        name,
-        arena.path,
-        stats.planned,
-        done=stats.done,
-        failed=stats.failed,
-        replies=stats.replies,
-        replayed=stats.replayed,
-        unreadable=0,
-        seconds=time.monotonic() - began,
-        cached=stats.cached,
-        stopped=stats.stopped,
-        remedies=stats.remedies,
-    )
-
-
 async def connect(client: RecordClient, address: str) -> None:
-    """Connect to a record at the path of its socket or at HOST:PORT; StoreError without one."""
+    """Connect to a record at a socket's path or at HOST:PORT; NotWelcomeError without one."""
     loop = asyncio.get_running_loop()
     host, _, port = address.rpartition(":")
     try:
@@ -263,7 +201,8 @@ async def connect(client: RecordClient, address: str) -> None:
             else:
                 await loop.create_unix_connection(lambda: client.wire, address)
     except OSError as error:
-        raise StoreError(f"no record answers at {address}: {error.strerror or error}") from error
+        words = f"no record answers at {address}: {error.strerror or error}"
+        raise NotWelcomeError(words) from error
 
 
 def main() -> int:

@@ -138,19 +138,23 @@ def run_stages(
     selection: RunSelection = EVERYTHING_OPEN,
     on_stage_end: Callable[[Summary], object] | None = None,
     runner: Runner = run_here,
+    before_stage: Callable[[], object] | None = None,
 ) -> list[Summary]:
     """Play stages one after the other, up to one that leaves episodes open.
 
     Returns their summaries; `on_stage_end` also gets each when its stage ends.  `runner` plays each
-    of them.  The arena's budget is for all stages together.  In async code, play each
-    `resolve_stage(stage, arena.path)` with `await arena.play(...)`.  Raises the errors of
-    `Arena.run` and of the stages, and StudyError if a price or limit is for a model of no stage.
+    of them, and `before_stage` is called before each is written.  The arena's budget is for all
+    stages together.  In async code, play each `resolve_stage(stage, arena.path)` with
+    `await arena.play(...)`.  Raises the errors of `Arena.run` and of the stages, and StudyError if
+    a price or limit is for a model of no stage.
     """
     check_limit_names(arena, stages)
     summaries: list[Summary] = []
     for stage in stages:
         if summaries and summaries[-1].open:
             break
+        if before_stage is not None:
+            before_stage()
         # Resolved only now, when the stages before have filled the store.
         try:
             study = resolve_stage(stage, arena.path)

@@ -4,12 +4,12 @@
 
 A server on loopback answers each request with a fresh number, so that a reply which was asked for
 twice is told from one that was kept.  A study of debates is played by two processes with one record
-(`--on processes=2`), or by two parts that are begun by hand (`--on shards`, `--shard 1/2` and
-`2/2`), whichever the draw says for each store.  After a random time a process is killed (SIGKILL):
-a worker or a part, or the process that keeps the record, which is the driver too.  After each kill
-the turns are read: a turn that is stored stays unchanged for ever, and its request is never sent
-again.  The limits and the budget are checked by what the server has seen: requests in any minute,
-requests in flight, and dollars.
+(`--on processes=2`), or by two parts that are begun by hand (`--on shards`, the same with `--shard
+1/2` and `2/2`), whichever the draw says for each store.  After a random time a process is killed
+(SIGKILL): a worker or a part, or the process that keeps the record, which is the driver too.  After
+each kill the turns are read: a turn that is stored stays unchanged for ever, and its request is
+never sent again.  The limits and the budget are checked by what the server has seen: requests in
+any minute, requests in flight, and dollars.
 """
 
 from __future__ import annotations
@@ -32,9 +32,7 @@ from typing import Any
 # The server belongs to the tests, which are no installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from arena.machines.shards import listening
 from arena.store.database import query
-from arena.store.study_lock import record_file
 from experiments.benchmarks.crashes import Counts, count_asked_again, count_rows, read_turns
 from experiments.benchmarks.killing import start
 from tests.fake_server import chat_process
@@ -100,16 +98,16 @@ class Fleet:
         record = self.command("--on", on, "--concurrency", "64", "--limits", limits, *money)
         wanted = {"record": record}
         if self.by_hand:
-            wanted |= {part: self.command("--shard", part) for part in ("1/2", "2/2")}
+            parts = ("1/2", "2/2")
+            wanted |= {part: self.command("--on", on, "--shard", part) for part in parts}
         for name, command in wanted.items():
             process = self.processes.get(name)
             if process is not None and process.poll() is None:
                 continue
             if process is not None and self.has_ended(name):
                 return True
-            if name == "record" or self.is_listening():
-                self.processes[name] = start(command)
-                self.starts += 1
+            self.processes[name] = start(command)
+            self.starts += 1
         return False
 
     def has_ended(self, name: str) -> bool:
@@ -124,10 +122,6 @@ class Fleet:
         if not expected and (name == "record" or "record is gone" not in words):
             raise SystemExit(f"{name} ended with {process.returncode}: {words}")
         return name == "record" and process.returncode == 0
-
-    def is_listening(self) -> bool:
-        """Return whether a record waits for parts."""
-        return listening(record_file(self.store, "debates")) is not None
 
     def victims(self) -> dict[str, list[int]]:
         """Return the processes that can be killed, by what they are."""

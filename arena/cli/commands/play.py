@@ -19,16 +19,19 @@ from arena.text import printable
 
 if TYPE_CHECKING:
     from arena.calls.batch_calls import BatchSettings
+    from arena.machines.places import Place
     from arena.play.run import Arena, RunSelection
     from arena.play.summary import Summary
-    from arena.tournaments.stages import Runner, Stages
+    from arena.tournaments.stages import Stages
 
 
 # What `arena report` can show of a study: debates, or answers to questions.
 # The studies whose replies were scored by these.
+# Which texts a jury prefers stands in the report of their study, not among estimators.
 SCORED = """
     select distinct p.study from latest_scores s join plays p using (episode)
-    where list_contains(?, s.scoring_study) order by 1
+    where list_contains(?, s.scoring_study)
+      and s.name not in ('preferred', 'preferred by a jury') order by 1
 """
 REPORTABLE = """
     select study from episodes join seats using (episode) where seat = 'proposition'
@@ -94,7 +97,10 @@ class StudyHelp(argparse.Action):
 def add_selection(group: Options) -> None:
     """Add the options that say which episodes are played."""
     group.add_argument("--limit", type=int, metavar="N", help="play at most N episodes")
-    share = "play the I-th of N shares, one on each of several machines"
+    share = (
+        "play the I-th of N shares, one on each of several machines; with --on shards, with the"
+        " record of the same command without --shard"
+    )
     group.add_argument("--shard", type=shard, metavar="I/N", help=share)
     add_flag(group, "--retry-failed", "play failed episodes again")
     anew = "play anew what an earlier version of a protocol has played; the old episodes stay"
@@ -161,7 +167,8 @@ def add_limits(group: Options) -> None:
     group.add_argument("--keys", type=Path, metavar="FILE", help=keys)
     place = (
         "where it is played: `ray` or `ray://HOST:PORT` (models on other machines), or"
-        " `processes=N` (shares of the study, side by side), or `shards` (wait for --shard I/N)"
+        " `processes=N` (shares of the study, side by side), or `shards` (keep the record for"
+        " shares, or with --shard I/N be one of them)"
     )
     group.add_argument("--on", metavar="WHERE", help=place)
     engines = "with --on ray: how many engines hold the models (default: one a GPU)"
@@ -202,12 +209,13 @@ def run_study(options: argparse.Namespace) -> int:
     from arena.calls.prices import parse_price
     from arena.calls.rate_limits import parse_limits
     from arena.calls.retry import Retry
+    from arena.machines.playing import runner_at
     from arena.play.run import Arena, RunSelection
     from arena.studies.study import Study
     from arena.tournaments.stages import count_episodes_by_study, run_stages, vary_options
     from arena.tournaments.study_file import load_stages
 
-    runner = runner_of(options)
+    place = place_of(options)
     # Models read their keys when the study file creates them.
     if options.keys is not None:
         load_keys(options.keys)
@@ -246,31 +254,34 @@ def run_study(options: argparse.Namespace) -> int:
     if options.dry_run:
         print_dry_run(arena, stages, options.db, selection, options.reply_tokens)
         return 0
-    summaries = run_stages(
-        arena, stages, selection=selection, on_stage_end=print_stage_end, runner=runner
-    )
+    names = [stage.name for stage in stages]
+    with runner_at(place, arena, names, selection) as (runner, before_stage):
+        summaries = run_stages(
+            arena,
+            stages,
+            selection=selection,
+            on_stage_end=print_stage_end,
+            runner=runner,
+            before_stage=before_stage,
+        )
     return print_outcome(options.db, summaries)
 
 
-def runner_of(options: argparse.Namespace) -> Runner:
-    """Return what plays a study where --on says; StudyError for a place that there is not."""
+def place_of(options: argparse.Namespace) -> Place | None:
+    """Return where a study is played; None: here.  StudyError for a place that there is not."""
     from arena.machines.places import OnProcesses, parse_place
-    from arena.machines.playing import run_on, run_share
     from arena.machines.study_source import StudySource
-    from arena.tournaments.stages import run_here
 
     if options.on is None:
         if options.engines is not None or options.shards is not None:
             raise StudyError("--engines and --shards are of Ray: add --on ray, or leave them out")
-        return run_here if options.shard is None else run_share
+        return None
     place = parse_place(options.on, options.engines, options.shards)
     source = StudySource(str(options.file), tuple(options.option), tuple(options.vary))
     if isinstance(place, OnProcesses):
-        place = replace(place, source=source)
-    else:
-        keys = options.keys and options.keys.resolve()
-        place = replace(place, source=source if place.shards else None, keys=keys)
-    return lambda arena, study, selection: run_on(place, arena, study, selection=selection)
+        return replace(place, source=source)
+    keys = options.keys and options.keys.resolve()
+    return replace(place, source=source if place.shards else None, keys=keys)
 
 
 def batch_settings(options: argparse.Namespace) -> BatchSettings | None:
@@ -333,8 +344,11 @@ def print_outcome(path: Path, summaries: Collection[Summary]) -> int:
     look = "status"
     if scored:
         look = f"report --estimators --study {shlex.quote(scored[0])}"
-    elif judged or reportable:
-        look = f"{'rank' if judged else 'report'} --study {shlex.quote([*judged, *reportable][0])}"
+    elif judged:
+        look = f"rank --study {shlex.quote(judged[0])}"
+    elif reportable:
+        # The findings of several stages hang together, and often stand in the last one.
+        look = "report" + (f" --study {shlex.quote(reportable[0])}" if len(reportable) == 1 else "")
     print(f"the record is in {path}; {todo}next: arena {look} --db {shlex.quote(str(path))}")
     print_journals_left(path)
     return 3 if remedies else 1 if failed else 0

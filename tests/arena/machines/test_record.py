@@ -9,21 +9,19 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from agents.scripted import scripted_model
 from arena.calls.rate_limits import Limit
 from arena.errors import RateLimitedError, StoreError, StudyError
-from arena.machines import shards
 from arena.machines.places import OnProcesses
-from arena.machines.playing import run_share
 from arena.machines.processes import ProcessRecord
 from arena.machines.record_client import PartStats, RecordClient
+from arena.machines.record_file import RecordFile, read_announcement
 from arena.machines.record_wire import Wire
-from arena.machines.shards import connect, find_record, play_part, run_with_record
-from arena.play.run import Arena, RunSelection
+from arena.machines.shards import connect, play_part
+from arena.play.run import Arena
 from arena.play.summary import Summary
 from arena.store.study_lock import record_file
 from arena.studies.study import Study
@@ -39,24 +37,27 @@ async def kept(
 ) -> AsyncIterator[tuple[str, ProcessRecord, asyncio.Task[Summary]]]:
     """Keep the record of a study, and yield where it listens, it, and its run."""
     own = copy.copy(arena)
-    record = own.player = ProcessRecord(OnProcesses(0), arena.path, talks.name)
-    run = asyncio.create_task(own.play(talks))
-    try:
-        async with asyncio.timeout(30):
-            address = await asyncio.to_thread(wait_for_record, arena.path, talks.name)
-            yield address, record, run
-            await run
-    finally:
-        run.cancel()
+    with RecordFile(arena.path, [talks.name]) as file:
+        record = own.player = ProcessRecord(OnProcesses(0), file)
+        run = asyncio.create_task(own.play(talks))
+        try:
+            async with asyncio.timeout(30):
+                address = await asyncio.to_thread(wait_for_record, arena.path, talks.name)
+                yield address, record, run
+                await run
+        finally:
+            run.cancel()
 
 
 def wait_for_record(path: Path, name: str) -> str:
     """Wait until a record listens."""
     until = time.monotonic() + 20
-    while (address := find_record(path, name)) is None and time.monotonic() < until:
+    while time.monotonic() < until:
+        said, is_kept = read_announcement(record_file(path, name))
+        if is_kept and said is not None and said.address:
+            return said.address
         time.sleep(0.01)
-    assert address is not None
-    return address
+    raise AssertionError("no record listens")
 
 
 async def play_all(arena: Arena, talks: Study, parts: int = 2) -> tuple[Summary, list[PartStats]]:
@@ -267,38 +268,6 @@ async def test_a_share_that_is_played_already_is_given_to_nobody_else(path: Path
         )
     assert sorted((one.planned, other.planned)) == [0, 6]
     assert Arena(path).sql("select count(*) from calls").rows[0][0] == 36
-
-
-@pytest.mark.parametrize(
-    ("arena", "selection"),
-    [
-        ({"limits": {"scripted": Limit(rpm=5)}}, RunSelection(shard=(1, 2))),
-        ({"budget_usd": 1.0}, RunSelection(shard=(1, 2))),
-        ({"cache": True}, RunSelection(shard=(1, 2))),
-        ({}, RunSelection(limit=3, shard=(1, 2))),
-    ],
-)
-def test_only_the_record_is_told_of_limits_and_money(
-    path: Path, arena: dict[str, Any], selection: RunSelection
-) -> None:
-    with pytest.raises(StudyError, match="the record's"):
-        run_with_record("nowhere", Arena(path, **arena), study(), (1, 2), selection)
-
-
-def test_without_a_record_a_share_is_played_as_ever(path: Path) -> None:
-    halves = [run_share(Arena(path), study(), RunSelection(shard=(n, 2))) for n in (1, 2)]
-    assert halves[-1].done == 2
-    assert find_record(path, "talks") is None
-
-
-def test_a_record_that_was_killed_is_waited_for_and_then_asked_for(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    Arena(path).run(study(subjects=1))
-    record_file(path, "talks").write_text(str(path.parent / "nobody"))
-    monkeypatch.setattr(shards, "CONNECT_S", 0.1)
-    with pytest.raises(StudyError, match="the record is gone that kept 'talks'"):
-        run_share(Arena(path), study(), RunSelection(shard=(1, 2)))
 
 
 async def test_a_stranger_is_not_heard(tmp_path: Path) -> None:
