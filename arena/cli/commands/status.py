@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
+from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
 from arena.cli.commands import Command, add_flag
@@ -58,12 +59,14 @@ PROTOCOLS = "select distinct protocol from all_episodes where not leftover"
 FORGOTTEN = "select * from forgotten order by study, forgotten_at"
 # Two rows suffice to see that the beginning of an id is ambiguous.
 EPISODE = """
-    select e.*, s.text as motion, s.images from all_episodes e left join subjects s using (subject)
+    select e.*, s.text as motion, s.images, s.passage, s.choices
+    from all_episodes e left join subjects s using (subject)
     where starts_with(e.episode, ?) limit 2"""
 IMAGES = "select image, media_type from images where image in (select unnest($1::varchar[]))"
 TURNS = """
     select t.*, s.agent, s.model from latest_turns t left join seats s using (episode, seat)
-    where episode = ? order by round, started_at, seat desc"""
+    where episode = ? order by started_at, round, seat desc"""
+READERS = "select distinct seat from saw where episode = $1 and face = 'passage' order by 1"
 VERDICTS = "from verdicts where debate = ? order by judge, repeat, seat_order"
 
 
@@ -177,16 +180,24 @@ def show_episode(options: argparse.Namespace) -> int:
         words = "" if options.public else f": {episode['error']}"
         print(printable(f"{episode['error_kind']}{words}"))
     print(printable(episode["motion"] or ""))
+    for letter, choice in zip(ascii_uppercase, episode["choices"] or (), strict=False):
+        print(printable(f"{letter}) {choice}"))
+    if episode["options"] not in (None, "{}"):
+        print(printable(f"options: {episode['options']}"))
+    if episode["passage"]:
+        readers = [seat for (seat,) in select_rows(options.db, READERS, [episode["episode"]]).rows]
+        who = ", ".join(readers) or "nobody"
+        print(printable(f"passage of {len(episode['passage']):,} characters, shown to {who}"))
     print_images(options.db, episode["images"] or ())
     turns = select_rows(options.db, TURNS, [episode["episode"]]).dicts()
     versions = sorted({turn["reader_version"] for turn in turns} - {None})
     if versions and not options.raw:
         print(f"as `arena reread` has read it, by the code {', '.join(versions)}")
-    for turn in turns:
+    for turn in in_order(turns):
         if options.raw:
             print_raw(turn)
         else:
-            print_turn(turn, with_private=not options.public)
+            print_turn(turn, episode["passage"], with_private=not options.public)
     with show_leftovers():
         verdicts = select_rows(options.db, VERDICTS, [episode["episode"]]).dicts()
     for verdict in verdicts:
@@ -221,12 +232,46 @@ def print_images(path: Path, hashes: Sequence[str]) -> None:
         print(printable(f"image {place} of {len(hashes)}: {kind}, sha256 {each}"))
 
 
-def print_turn(turn: dict[str, Any], *, with_private: bool) -> None:
-    """Print a turn: its speech, and if wanted its private rating, thoughts and flags."""
+def in_order(turns: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return turns, given by when they began, as they were played.
+
+    Turns of seats that speak side by side overlap in time, and stand by round and seat; whatever
+    begins after all of them have ended comes later, of whichever round it is.
+    """
+    groups: list[list[dict[str, Any]]] = []
+    last_end = None
+    for turn in turns:
+        begins, ends = turn["started_at"], turn["ended_at"]
+        apart = None not in (begins, last_end) and begins >= last_end
+        if not groups or apart:
+            groups.append([])
+        groups[-1].append(turn)
+        known = [each for each in (last_end, ends) if each is not None]
+        last_end = max(known, default=None)
+    # Sorting is stable: the later name comes first, as the proposition before the opposition.
+    return [
+        turn
+        for group in groups
+        for turn in sorted(
+            sorted(group, key=lambda each: str(each["seat"]), reverse=True),
+            key=lambda each: (each["round"] or 0, each["step"] or 0),
+        )
+    ]
+
+
+def print_turn(turn: dict[str, Any], passage: str | None, *, with_private: bool) -> None:
+    """Print a turn: its speech, and if wanted its private answer, rating, thoughts and flags."""
+    from arena.quotes import quotes_in
+
     print_heading(turn)
     unreadable = "[no readable speech; --raw prints the reply]"
     print(printable(turn["public"] if turn["public"] is not None else unreadable))
+    for quote in quotes_in(turn["public"] or "", passage) if passage else ():
+        mark = "verified" if quote.verified else "unverified"
+        print(printable(f"--- quote, {mark}: {quote.words}"))
     if with_private:
+        if turn["answer"] is not None:
+            print(printable(f"--- answer: {turn['answer']}"))
         missing = turn["confidence"] is None
         reason = f"missing ({turn['confidence_status']})"
         rating = reason if missing else f"{100 * turn['confidence']:g}%"
@@ -255,7 +300,8 @@ def print_raw(turn: dict[str, Any]) -> None:
 
 def print_heading(turn: dict[str, Any]) -> None:
     """Print who speaks in which phase."""
-    print(f"\n=== {turn['seat']} ({printable(turn['model'] or '')}), {turn['phase']}")
+    place = f", round {turn['round']}" if turn["round"] else ""
+    print(f"\n=== {turn['seat']} ({printable(turn['model'] or '')}), {turn['phase']}{place}")
 
 
 def print_verdict(verdict: dict[str, Any]) -> None:
