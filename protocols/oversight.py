@@ -54,7 +54,7 @@ from protocols.oversight_judges import (
 )
 from protocols.oversight_speeches import Floor, Rules, Side, deliver, heard_by, open_floor
 from protocols.oversight_words import Claim
-from protocols.parsing.judgements import judgement, judges_turn
+from protocols.parsing.judgements import belief, judges_turn
 
 VERSION = "1"
 
@@ -219,7 +219,7 @@ async def ask_belief(floor: Floor) -> Turn:
     letters = letters_in(floor.claims, "as drawn")
     before = floor.heard.transcript(letters, [])
     form = words.BELIEVE_FIRST.format(letters=" or ".join(letters))
-    read = partial(judgement, letters=letters)
+    read = partial(belief, letters=letters)
     return await floor.episode.ask(floor.judge, [before, form], phase=BELIEF, read=read)
 
 

@@ -34,6 +34,8 @@ TURNS = """
     from episodes e join turns t using (episode) join subjects m using (subject)
     where e.study = ? and e.status = 'done' and e.protocol in ('judged_debate', 'consultancy')
       and t.phase in ('speech', 'refined speech', 'preference', 'question')
+      -- With a question without words the judge ended the debate.
+      and not (t.phase = 'question' and coalesce(t.public, '-') = '')
     order by e.episode, t.round, t.seat, t.step
 """
 THERE = """

@@ -71,6 +71,12 @@ def judgement(reply: Reply | str, *, letters: Letters) -> Reading:
     return ask_for_missing(reading, letters)
 
 
+def belief(reply: Reply | str, *, letters: Letters) -> Reading:
+    """Read what a judge believes before anybody has spoken, as `judgement`: all of it private."""
+    reading = judgement(reply, letters=letters)
+    return replace(reading, public="", thoughts=reading.public)
+
+
 def argument(reply: Reply | str, *, claim: str, rated: bool) -> Reading:
     """Read a speech for an answer, private thoughts, and the rating of one's own chances, if asked.
 

@@ -88,6 +88,14 @@ def test_a_choice_and_a_belief_before_the_debate_are_one_call_each() -> None:
     assert len(play_once(judged_debate, TWO, QUESTION, options).turns) == 2 + 1 + 1 + 1
 
 
+def test_what_a_judge_believes_before_the_debate_is_private() -> None:
+    found = play_once(judged_debate, TWO, QUESTION, {"beliefs": True, "rounds": 1})
+    (before,) = (turn for turn in found.turns if turn["phase"] == "belief")
+    assert before["public"] == ""
+    assert str(before["thoughts"]).startswith("Simulated reasons")
+    assert before["answer"] is not None
+
+
 def test_a_judge_that_is_sure_ends_early() -> None:
     sure = {**TWO, "judge": agent("sim/evidence_judge:ends=0.5")}
     options = {"judging": "may end", "rounds": 5}

@@ -63,6 +63,22 @@ def test_a_judge_reads_what_the_judge_of_the_play_could_read(played: Path) -> No
             assert "critique" not in words
 
 
+def test_nobody_is_told_that_the_judge_of_a_play_ended_it(tmp_path: Path) -> None:
+    def judge(request: Request) -> str:
+        if request.place.phase == "verdict":
+            return "<reasons>r</reasons><answer>A</answer><rating>60</rating>"
+        end = "yes" if request.place.round else "no"
+        return f"<thoughts>t</thoughts><speech>Where is it?</speech><end>{end}</end>"
+
+    lineup = TWO | {"judge": Agent("scripted", scripted_model(judge))}
+    arm = Arm("debate", judged_debate, [lineup], {"rounds": 4, "judging": "may end"})
+    arena = Arena(tmp_path / "ended.duckdb")
+    arena.run(Study("argued", [arm], simulated_passages(1)))
+    (argument,) = stored_arguments(arena.path, "argued")
+    asked = [turn.public for turn in argument.turns if turn.phase == "question"]
+    assert asked == ["Where is it?"]
+
+
 def test_of_several_candidates_the_delivered_one_is_read(played: Path) -> None:
     best = [each for each in stored_arguments(played, "argued") if len(each.turns) == 2]
     assert {turn.phase for each in best for turn in each.turns} == {"refined speech"}
