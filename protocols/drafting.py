@@ -285,7 +285,12 @@ def final_answer(
     """
     voters = stated or last_turns(history)
     best = standing(history, question)
+    # A decision is about values, which are shown in the words of their first voter.
+    said = [*voters, *all_turns(history)]
+    by_value = dict(zip(reversed(asking.votes(said, question)), reversed(said), strict=True))
     answer = decision.winner
+    if answer in by_value:
+        answer = by_value[answer].answer
     if answer is None and undecided == "standing" and best is not None:
         answer = best[1].answer
     return asking.voted_answer(solver, answer, asking.agreement(answer, voters, question))

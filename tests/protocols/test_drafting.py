@@ -74,6 +74,10 @@ def test_a_consensus_ends_the_talk_after_the_contribution_that_makes_it(
     assert (calls(rows), final_of(rows)[0]) == (made, final)
 
 
+def test_the_tables_answer_is_in_the_words_of_who_gave_it_first() -> None:
+    assert final_of(table(contributions("Paris", "paris"), decide="majority"))[0] == "Paris"
+
+
 def test_three_seats_that_agree_have_agreed() -> None:
     # In the released code an agreeing reply begins the count anew, so that they never do.
     assert calls(table(contributions(4, 4, 4), decide="unanimity")) == 3
