@@ -17,6 +17,7 @@ the reply is only cut: in the form "prefill" a greedy one is that of a single ca
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -109,10 +110,11 @@ def boundaries(budget: int, growth: float, limit: int) -> list[int]:
     found: list[int] = []
     size = float(budget)
     while round(size) < limit:
-        # A small growth of a small budget may round to the same number.
         if not found or round(size) > found[-1]:
             found.append(round(size))
-        size *= growth
+        # A small growth of a small budget rounds to the same number many times, which are left out.
+        steps = math.log((found[-1] + 0.5) / size) / math.log(growth)
+        size *= growth ** max(1, math.floor(steps))
     return [*found, limit]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from agents import agent
@@ -31,6 +33,10 @@ def test_budgets_grow_by_a_factor_up_to_the_limit() -> None:
     assert pieces_of(boundaries(200, 2.0, 3000)) == [200, 200, 400, 800, 1400]
     assert boundaries(200, 2.0, 100) == [100]
     assert boundaries(1, 1.2, 4) == [1, 2, 3, 4]
+    assert boundaries(3, 1.3, 40) == [3, 4, 5, 7, 9, 11, 14, 19, 24, 32, 40]
+    # In as many steps as there are boundaries, however small the growth is.
+    assert boundaries(1, 1 + 1e-12, 64) == [*range(1, 65)]
+    assert boundaries(1, math.nextafter(1, 2), 64) == [*range(1, 65)]
 
 
 def thinker(seen: list[Request], ends_at: int = 99) -> Agent:
