@@ -38,7 +38,13 @@ class ProcessRecord(WorkedRecord):
         # In a folder that is this user's alone, and with a short path: those of sockets are.
         with tempfile.TemporaryDirectory(dir=scratch()) as folder:
             address = str(Path(folder) / "record")
-            server = await asyncio.get_running_loop().create_unix_server(self.accept, address)
+            try:
+                server = await asyncio.get_running_loop().create_unix_server(self.accept, address)
+            except OSError as error:
+                raise StudyError(
+                    f"the record cannot listen at {address}: {error.strerror or error}; set TMPDIR"
+                    " to a shorter path, such as /tmp"
+                ) from error
             if self._file is not None:
                 self._file.announce(address)
             try:

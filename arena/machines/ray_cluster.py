@@ -11,6 +11,7 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -51,11 +52,21 @@ def check_installed() -> None:
 
 
 def prepare(place: OnRay) -> None:
-    """Set in the environment what Ray reads when it is imported; StudyError if it is missing."""
+    """Set in the environment what Ray reads when it is imported, and import it.
+
+    Raises StudyError if it is missing or cannot be.
+    """
     check_installed()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if place.address is not None or "RAY_ADDRESS" in os.environ:
         show_token()
+    try:
+        import_module("ray")
+    except ImportError as error:
+        raise StudyError(
+            f"--on ray needs Ray, which is installed but cannot be imported ({error}): pip install"
+            " --force-reinstall 'peer-arena[ray]'"
+        ) from error
 
 
 def connect(place: OnRay) -> Cluster:

@@ -15,6 +15,7 @@ import pytest
 from agents.scripted import scripted_model
 from arena.calls.rate_limits import Limit
 from arena.errors import RateLimitedError, StoreError, StudyError
+from arena.machines import processes
 from arena.machines.places import OnProcesses
 from arena.machines.processes import ProcessRecord
 from arena.machines.record_client import PartStats, RecordClient
@@ -268,6 +269,16 @@ async def test_a_share_that_is_played_already_is_given_to_nobody_else(path: Path
         )
     assert sorted((one.planned, other.planned)) == [0, 6]
     assert Arena(path).sql("select count(*) from calls").rows[0][0] == 36
+
+
+async def test_a_path_that_is_too_long_for_a_socket_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder := tmp_path / ("x" * 120)).mkdir()
+    monkeypatch.setattr(processes, "scratch", lambda: folder)
+    with pytest.raises(StudyError, match=r"cannot listen at .* set TMPDIR to a shorter path"):
+        async with ProcessRecord(OnProcesses(2)).listen():
+            pass
 
 
 async def test_a_stranger_is_not_heard(tmp_path: Path) -> None:
