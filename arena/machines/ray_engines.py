@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -32,6 +33,10 @@ FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 10.0
 # An engine tells its settings at once, unless it has just died.
 SETTINGS_S = 5.0
+ONE_ENGINE = (
+    "note: one engine on this machine plays no faster than a run without --on ray; several do, with"
+    " --engines N (one a GPU, where there are some)"
+)
 
 
 @dataclass(eq=False, slots=True)
@@ -154,6 +159,8 @@ class Engines:
     def _size(self, cluster: Cluster) -> tuple[int, dict[str, float]]:
         """Return the number of engines, and what each needs of the cluster."""
         asked = self.place.engines
+        if cluster.own and (asked or cluster.gpus or 1) == 1:
+            print(ONE_ENGINE, file=sys.stderr, flush=True)
         if not cluster.gpus:
             count = asked or 1
             return count, {"num_cpus": max(cluster.cpus / count, 0.01)}

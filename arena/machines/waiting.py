@@ -24,5 +24,7 @@ async def say_while(work: asyncio.Future[T], words: str) -> T:
             print(f"{words}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
             wait_s = SAY_EVERY_S
     except asyncio.CancelledError:
+        # Nobody asks any more how it has ended.
+        work.add_done_callback(lambda done: done.cancelled() or done.exception())
         work.cancel()
         raise

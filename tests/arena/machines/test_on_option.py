@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,8 +15,10 @@ from arena import Arm, Study, Subject
 from arena.cli.main import main
 from arena.errors import StudyError
 from arena.machines.places import OnRay
+from arena.machines.ray_cluster import Cluster, prepare
 from arena.machines.ray_engines import Engines
 from arena.machines.ray_models import EngineModel, place_models
+from arena.machines.waiting import say_while
 from arena.packages import HOME, PACKAGES
 from arena.studies.study import plays
 from protocols.debate import debate
@@ -68,6 +73,49 @@ def test_engines_and_servers_in_one_study_are_refused() -> None:
     study = study_of("toy/sum", "vllm/m@ray")
     with pytest.raises(StudyError, match="models in engines and models behind servers"):
         place_models(study, Engines(OnRay()), lambda model: None)
+
+
+@pytest.mark.parametrize(
+    ("engines", "gpus", "own", "is_said"),
+    [
+        (None, 0, True, True),
+        (1, 2, True, True),
+        (None, 1, True, True),
+        (2, 0, True, False),
+        (None, 2, True, False),
+        (None, 0, False, False),
+    ],
+)
+def test_one_engine_on_this_machine_is_said_to_gain_nothing(
+    engines: int | None, gpus: int, own: bool, is_said: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Engines(OnRay(None, engines))._size(Cluster(1, gpus, 2.0, own))
+    assert ("one engine on this machine plays no faster" in capsys.readouterr().err) == is_said
+
+
+def test_a_ray_that_cannot_be_imported_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ray.py").write_text("raise ImportError('no ray here')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "ray", raising=False)
+    with pytest.raises(StudyError, match=r"cannot be imported \(no ray here\)"):
+        prepare(OnRay())
+
+
+async def test_what_is_waited_for_ends_without_a_word_when_the_run_does() -> None:
+    said: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: said.append(context))
+    work = asyncio.gather(asyncio.sleep(60), asyncio.sleep(60))
+    waiting = asyncio.create_task(say_while(work, "engines"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    del work, waiting
+    await asyncio.sleep(0.01)
+    gc.collect()
+    assert said == []
 
 
 def test_nothing_outside_the_room_of_machines_imports_ray() -> None:
