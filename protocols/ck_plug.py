@@ -17,6 +17,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le
 
 from arena.decoding import CkPlug
+from arena.errors import StudyError
 from arena.play.episode import Episode
 from arena.play.prompt import Prompt, passage, passage_of
 from arena.types import Answer, Seat, Subject
@@ -44,9 +45,17 @@ async def ck_plug(
     """Return the answer of a solver that reads the passage of the question.
 
     `alpha` is 1 for its own knowledge and 0 for the passage; `adaptive` takes the weights of the
-    entropies in its place.  Raises StudyError for a subject without a passage, unless closed, and
-    for a model that has no ways of decoding.
+    entropies in its place.  Raises StudyError for a subject without a passage, unless closed, for a
+    model that has no ways of decoding, and for an agent with a way of its own that would be
+    replaced, or that lacks its context.
     """
+    own = solver.agent.sampling.decoding
+    if own is not None and (method == "ck_plug" or isinstance(own, CkPlug)):
+        raise StudyError(
+            f"{solver.agent.name} has a way of decoding of its own, {own.by}; ck_plug goes by its"
+            " options alpha, adaptive, epsilon and rule: leave `decoding` out of the agent's"
+            " sampling"
+        )
     told: Prompt = [] if method == "closed" else [HEADING, passage(question), END]
     sampling = solver.agent.sampling
     if method == "ck_plug":

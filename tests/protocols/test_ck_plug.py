@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from arena.decoding import CkPlug
-from arena.types import Request
+from arena.types import Request, Sampling
 from protocols import laws
 from protocols.ck_plug import ck_plug
 from tests.in_memory import final_of, rows_of_play
@@ -43,6 +43,14 @@ def test_the_context_that_is_left_out_stands_in_the_prompt_word_for_word(method:
 def test_a_model_without_ways_of_decoding_is_refused() -> None:
     with pytest.raises(laws.BrokenLawError, match=r"StudyError: .* ck_plug is a way of decoding"):
         laws.check(ck_plug, {"solver": agent_with_capabilities(by_seed)}, TOLD)
+
+
+@pytest.mark.parametrize("method", ["ck_plug", "context"])
+def test_a_setting_of_the_agent_is_not_replaced_in_silence(method: str) -> None:
+    solver = agent_with_capabilities(by_seed, "decoding")
+    solver = replace(solver, sampling=Sampling(decoding=CkPlug(alpha=0.0)))
+    with pytest.raises(laws.BrokenLawError, match=r"StudyError: .* goes by its options alpha"):
+        laws.check(ck_plug, {"solver": solver}, TOLD, options={"method": method})
 
 
 def test_laws() -> None:
