@@ -175,9 +175,14 @@ async def round_table(
 
     `until` ends the talk before the last round: all_agree, an answer with a `share` of all seats,
     or the same leading answer in `stable` rounds.  `decide` and `tie` are rules of decisions.py, of
-    the `last` answers or of `all`; head takes seat 0's.  `weights` makes weights of confidences;
-    calibrated ones take the rows (least confidence, accuracy) of `calibration`.
+    the `last` answers or of `all`; head takes seat 0's last.  `weights` makes weights of
+    confidences; calibrated ones take the rows (least confidence, accuracy) of `calibration`.
     """
+    if decide == "weighted" and confidence == "none":
+        raise StudyError(
+            "weighted votes need confidences, and none are asked for; give confidence='stated' or"
+            " another, or decide='plurality'"
+        )
     seats = seated(solvers, agents, roles)
     words = TableWords(question, shown, mark_own, confidence, show_confidence, peers)
     graph = graph_of(readers, len(seats), group)
@@ -223,7 +228,8 @@ async def round_table(
             sums.append(await sum_up(episode, words, author, history))
 
     history = await talk(episode, table, say, show, is_over, after_round)
-    voters = all_turns(history) if over == "all" else last_turns(history)
+    whole = over == "all" and decide != "head"
+    voters = all_turns(history) if whole else last_turns(history)
     confidences = confidences_of(voters, history, seats, words)
     votes = asking.votes(voters, question)
     decision = decide_by(decide, votes, confidences, weigh)
@@ -276,7 +282,7 @@ def weight_function(
 ) -> Callable[[Number], Number]:
     """Return the function from a confidence to the weight of its vote.
 
-    Raises StudyError for calibrated weights without a table.
+    Raises StudyError for calibrated weights without a table, or with numbers outside [0, 1].
     """
     named: dict[Weights, Callable[[Number], Number]] = {
         "reconcile": decisions.reconcile_weight,
@@ -289,6 +295,12 @@ def weight_function(
         raise StudyError(
             "calibrated weights need a table of (least confidence, accuracy); give"
             " calibration=[[0.5, 0.4], [0.9, 0.7]], say, from an earlier study of the same agents"
+        )
+    wrong = [row for row in calibration if not all(0 <= each <= 1 for each in row)]
+    if wrong:
+        raise StudyError(
+            f"calibrated weights need a table of (least confidence, accuracy), both from 0 to 1;"
+            f" found {wrong[0]!r}"
         )
     accuracy = decisions.calibrated(calibration)
     return lambda confidence: decisions.log_odds(accuracy(confidence))

@@ -52,7 +52,8 @@ SEEN = " The other agents will see it."
 STABILITY = " ({what}: {count} of its {all} replies)"
 WHAT = {"stability": "its most frequent answer", "answer_stability": "the answer given here"}
 HINT = "\nAn agent for which this is less than half of its replies is probably wrong.\n"
-GROUPED = "Answer {answer}, given by {count} of {all}: {name}"
+# The answer stands last: its author could go on in our words.
+GROUPED = "{name}, with {count} of {all} for this answer, in its author's own words: {answer}"
 NO_ANSWER = "No readable answer: {name}"
 
 
@@ -79,8 +80,9 @@ class TableWords:
 
     @property
     def is_seen(self) -> bool:
-        """Whether others see a confidence that is asked for."""
-        return self.rates and self.show_confidence
+        """Whether others see a confidence that is asked for: beside the replies, if at all."""
+        are_read = self.peers == "replies" and self.shown != "summary"
+        return self.rates and self.show_confidence and are_read
 
 
 def reader(words: TableWords, reask: bool) -> Reader:
