@@ -206,11 +206,12 @@ def shares_of(reply: Reply, letters: Letters) -> dict[str, float]:
         if choice.token.strip().casefold() == "a" and PROSE.match(behind):
             continue
         found = dict.fromkeys(letters.values(), ABSENT)
-        for each in (choice, *choice.alternatives):
-            answer = letter_in(each.token, letters)
+        near = [(each.token, each.logprob) for each in choice.alternatives]
+        for token, logprob in [(choice.token, choice.logprob), *near]:
+            answer = letter_in(token, letters)
             # Of several spellings of a letter the likeliest, whichever was drawn.
-            if answer is not None and each.logprob > found[answer]:
-                found[answer] = each.logprob
+            if answer is not None and logprob > found[answer]:
+                found[answer] = logprob
         if any(value > ABSENT for value in found.values()):
             most = max(found.values())
             weights = {answer: math.exp(value - most) for answer, value in found.items()}
