@@ -28,9 +28,11 @@ What could be checked of the paper:
     weights     not known whether those of SoftCoT++ are published; those of SoftCoT, which are,
                 have no initial embeddings and are not taken
 
-Comparable, with trained weights: the sign of soft_cot minus one thought, which is what several
-initial tokens add, and of one thought minus plain.  The words that announce the thoughts in the
-released prompt are left out.
+Comparable, with trained weights: the sign of one thought minus plain, and of soft_cot minus one
+thought, which is what several initial tokens add.  On the toy the latter is positive with noise
+already, since errors behind different noises do not agree: read it beside the share of right
+replies behind each initial token (LOG.md).  The words that announce the thoughts in the released
+prompt are left out.
 """
 
 from __future__ import annotations
