@@ -75,6 +75,19 @@ def study(words: str = "hello") -> Study:
     assert "talk" in capsys.readouterr().out
 
 
+def test_the_next_command_shows_all_stages_of_a_run(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Findings about several stages stand in the last one, as of a study of wrong starts."""
+    body = (
+        "first = fake_agents.study(fake_agents.agent('a'), subjects=1)\n"
+        "    import dataclasses\n"
+        "    return [first, dataclasses.replace(first, name='second')]"
+    )
+    assert main(["run", write_study(body)]) == 0
+    assert "next: arena report --db arena.duckdb" in capsys.readouterr().out.splitlines()[-1]
+
+
 def test_help_behind_a_study_shows_its_options_and_calls_nothing(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
