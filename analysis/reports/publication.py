@@ -18,7 +18,7 @@ from scipy import stats
 
 from analysis.read.selection import ALL, Selection, open_selected
 from analysis.reports.blocks import Document, document, table
-from analysis.reports.tables.formatting import mean_with_interval, p_value
+from analysis.reports.tables.formatting import mean_with_interval, p_value, share_with_interval
 from analysis.statistics.clustered import SHARE, Array, MeanEstimate, clustered_mean
 from arena.errors import StudyError
 
@@ -41,7 +41,8 @@ class BeforeAndAfter:
     """Shares of right answers of one model in one arm, by when the questions came out.
 
     `before` and `after` are of questions published before the day of release, and from it on;
-    `undated` counts questions without a day.  `difference` is before less after, `ci_low` and
+    `undated` counts questions without a day, and those of the year or month of the release of which
+    no day is known.  `difference` is before less after, `ci_low` and
     `ci_high` its interval of 95% by Welch's method over questions, p its two-sided test; nan where
     a side has fewer than two questions or both have no spread.
     """
@@ -100,9 +101,11 @@ def before_and_after(
     arm: str, model: str, released: date, found: Sequence[tuple[object, ...]]
 ) -> BeforeAndAfter:
     """Return the shares of right answers before and after a model's release."""
-    dated = [(str(row[3]), float(str(row[4]))) for row in found if row[3] is not None]
-    before = np.array([share for day, share in dated if day < released.isoformat()])
-    after = np.array([share for day, share in dated if day >= released.isoformat()])
+    sides: dict[bool | None, list[float]] = {True: [], False: [], None: []}
+    for row in found:
+        day = None if row[3] is None else str(row[3])
+        sides[is_before(day, released)].append(float(str(row[4])))
+    before, after = (np.array(sides[side], dtype=np.float64) for side in (True, False))
     low, high, p = welch(before, after)
     earlier, later = (clustered_mean(each[:, None], within=SHARE) for each in (before, after))
     return BeforeAndAfter(
@@ -111,12 +114,24 @@ def before_and_after(
         released.isoformat(),
         earlier,
         later,
-        len(found) - len(dated),
+        len(sides[None]),
         earlier.mean - later.mean,
         low,
         high,
         p,
     )
+
+
+def is_before(published: str | None, released: date) -> bool | None:
+    """Return whether a day, month or year lies before a release; None if nobody can tell."""
+    if published is None:
+        return None
+    period = released.isoformat()[: len(published)]
+    # A month lies behind a release on its first day, and on no side of one within it.
+    begins = period + "-01" * (2 - period.count("-"))
+    if published == period and begins != released.isoformat():
+        return None
+    return published < period
 
 
 def welch(before: Array, after: Array) -> tuple[float, float, float]:
@@ -163,8 +178,8 @@ def publication_document(found: PublicationTable) -> Document:
     """Return the table of a study: shares in percent, differences in points."""
     rows = [
         (
-            *(row.arm, row.model, row.released, row.before.n, mean_with_interval(row.before)),
-            *(row.after.n, mean_with_interval(row.after), row.undated),
+            *(row.arm, row.model, row.released, row.before.n, share_with_interval(row.before)),
+            *(row.after.n, share_with_interval(row.after), row.undated),
             mean_with_interval(
                 MeanEstimate(0, 0, row.difference, nan, nan, row.ci_low, row.ci_high, nan, row.p)
             ),

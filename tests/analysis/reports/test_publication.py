@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 from scipy import stats
 
 from agents.scripted import scripted_model
+from analysis.reports.publication import is_before
 from analysis.reports.report import publication_report
 from arena import Agent, Arena, Arm, Study, Subject
 from arena.cli.main import main
@@ -51,6 +53,27 @@ def test_what_was_learned_by_heart_is_right_more_often_before_the_release(path: 
     assert row.difference == pytest.approx(2 / 3)
     assert row.p == pytest.approx(test.pvalue)
     assert (row.ci_low, row.ci_high) == pytest.approx((test.confidence_interval().low, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("published", "released", "before"),
+    [
+        (None, "2025-08-07", None),
+        ("2025", "2025-08-07", None),
+        ("2025-08", "2025-08-07", None),
+        ("2025-08", "2025-08-01", False),
+        ("2025", "2025-01-01", False),
+        ("2025-07", "2025-08-07", True),
+        ("2024", "2025-08-07", True),
+        ("2025-09", "2025-08-07", False),
+        ("2025-08-06", "2025-08-07", True),
+        ("2025-08-07", "2025-08-07", False),
+    ],
+)
+def test_a_question_of_the_month_of_a_release_is_on_no_side_of_it(
+    published: str | None, released: str, before: bool | None
+) -> None:
+    assert is_before(published, date.fromisoformat(released)) is before
 
 
 def test_a_model_that_came_out_last_has_no_later_questions(path: Path) -> None:
