@@ -27,6 +27,7 @@ from analysis.statistics.judge_bias import by_cluster
 from arena.store.database import select_rows
 from arena.text import pluralize
 
+NONE_READABLE = "none readable"
 Mask = NDArray[np.bool_]
 INTERVAL = "Bars are 95% intervals, of other questions of this kind to the same models."
 
@@ -42,11 +43,12 @@ def groups(record: AnswerRecord, source: Source) -> Iterator[tuple[str, str, Mas
 
 
 def group_names(rows: Sequence[Row], letters: int = NAME_LETTERS) -> dict[tuple[str, str], str]:
-    """Return how each (arm, models) of the rows is called: by the part in which they differ."""
+    """Return how each (arm, models) of the rows is called: by arm, models, or both if need be."""
     keys = list(dict.fromkeys((row["arm"], row["models"]) for row in rows))
     arms, lineups = (len({key[part] for key in keys}) for part in (0, 1))
     words = [
-        arm if lineups == 1 else models if arms == 1 else f"{arm}, {models}" for arm, models in keys
+        models if arms == 1 < lineups else arm if arms == len(keys) else f"{arm}, {models}"
+        for arm, models in keys
     ]
     shown = distinct_names(list(map(str, range(len(keys)))), words, letters=letters)
     return dict(zip(keys, shown.values(), strict=True))
@@ -69,6 +71,12 @@ def accuracy(source: Source, record: AnswerRecord) -> Figure:
         )
     names = group_names(rows)
     shown = [row | {"name": names[row["arm"], row["models"]]} for row in rows]
+    # Nothing was read, so that neither the share nor an interval says anything of the answers.
+    blank = {"ci_low": None, "ci_high": None}
+    shown = [
+        row | blank | {"name": f"{row['name']}, {NONE_READABLE}"} if has_no_answer(row) else row
+        for row in shown
+    ]
     title = "Right answers and generated tokens"
     chart = charts.accuracy_chart(
         shown, source.chart_title(title, pluralize(record.questions, "question"))
@@ -78,8 +86,10 @@ def accuracy(source: Source, record: AnswerRecord) -> Figure:
     caption = source.caption(
         "Share of right final answers, percent, against generated tokens a play, both means with"
         f" their interval. {INTERVAL} {pluralize(plays, 'finished play')}; {lost:,} unreadable"
-        " answers count as not right. Marks of nearly the same number of tokens are moved sideways"
-        " by up to 3% of the width, so that all can be seen; their intervals of tokens are not.",
+        " answers count as not right. Of arms at one place the better is the larger mark, behind.",
+        f"{pluralize(none, 'arm')} without any readable answer: a mark at 0, without an interval."
+        if (none := sum(map(has_no_answer, rows)))
+        else "",
         f"Plays with an unknown number of tokens, left out of the mean of tokens: {unknown:,}."
         if unknown
         else "",
@@ -89,6 +99,11 @@ def accuracy(source: Source, record: AnswerRecord) -> Figure:
     )
     sql = queries.ACCURACY.format(conditions=queries.answer_conditions(source.study, source.where))
     return Figure("accuracy", title, caption, tuple(rows), sql, chart)
+
+
+def has_no_answer(row: Row) -> bool:
+    """Return whether no answer of an arm could be read."""
+    return bool(row["plays"] == row["unreadable"])
 
 
 def reliability(source: Source, record: AnswerRecord) -> Figure:

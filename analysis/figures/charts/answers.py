@@ -7,9 +7,7 @@ are unknown for most local models; the rows have calls and tokens.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-
-import numpy as np
+from collections.abc import Sequence
 
 from analysis.figures.charts.debates import (
     DASHED,
@@ -36,10 +34,9 @@ from analysis.figures.charts.style import (
     nominal,
     quantitative,
 )
-from analysis.statistics.clustered import Array
 
 WIDE = 279
-NEAR = 0.03  # of the width of a panel
+LARGEST, SMALLEST = 90.0, 24.0  # areas of marks, in square pixels
 MANY = 12  # times as many tokens: from there on the axis counts in powers
 
 
@@ -166,7 +163,6 @@ def accuracy_chart(rows: Sequence[Row], words: ChartTitle) -> Chart:
     wide = max(row["tokens_out"] for row in shown) > MANY * max(
         min(row["tokens_out"] for row in shown), 1e-9
     )
-    placed = side_by_side(shown, np.log if wide else np.asarray, np.exp if wide else np.asarray)
     under = {
         "title": "generated tokens a question, mean",
         "tickCount": 5,
@@ -174,7 +170,7 @@ def accuracy_chart(rows: Sequence[Row], words: ChartTitle) -> Chart:
         "grid": False,
     }
     x = quantitative(
-        "at",
+        "tokens_out",
         scale={"type": "log" if wide else "linear", "zero": False, "nice": True, "padding": 14},
         axis=under,
     )
@@ -198,9 +194,14 @@ def accuracy_chart(rows: Sequence[Row], words: ChartTitle) -> Chart:
     )
     keyed, shaped = colour_and_shape(names)
     bar = {"type": "rule", "strokeWidth": 1.2}
-    upright = [row for row in placed if row["low"] is not None]
+    upright = [row for row in shown if row["low"] is not None]
     across = [row for row in shown if row["tokens_out_ci_low"] is not None]
-    point = {"type": "point", "filled": True, "size": 44, "opacity": 1}
+    point = {"type": "point", "filled": True, "opacity": 1}
+    # An axis with numbers lets no mark step aside: of two at one place the later one is smaller.
+    sized = [row | {"size": size} for row, size in zip(shown, mark_sizes(len(shown)), strict=True)]
+    size = quantitative("size", scale={"domain": [0, LARGEST], "range": [0, LARGEST]})
+    marks = {"x": x, "y": y, "color": keyed, "shape": shaped, "size": size | {"legend": None}}
+    marks["order"] = quantitative("size") | {"sort": "descending"}
     layers = [
         layer(upright, bar, {"x": x, "y": low, "y2": {"field": "high"}, "color": keyed}),
         layer(
@@ -213,15 +214,21 @@ def accuracy_chart(rows: Sequence[Row], words: ChartTitle) -> Chart:
                 "color": keyed,
             },
         ),
-        layer(placed, point, {"x": x, "y": y, "color": keyed, "shape": shaped}),
+        layer(sized, point, marks),
     ]
     return finish_chart({"layer": layers, "height": 230 + 12 * len(names)}, words)
+
+
+def mark_sizes(count: int) -> list[float]:
+    """Return the areas of marks, in square pixels, from the one behind to the one in front."""
+    step = (LARGEST - SMALLEST) / max(count - 1, 1)
+    return [LARGEST - step * place for place in range(count)] if count > 1 else [44.0]
 
 
 def colour_and_shape(names: Sequence[str]) -> tuple[Chart, Chart]:
     """Return two channels that tell names apart, by colour and by shape, with one legend."""
     columns = 2 if max(map(len, names)) < 28 else 1
-    legend = {"columns": columns, "orient": "bottom", "symbolOpacity": 1}
+    legend = {"columns": columns, "orient": "bottom", "symbolOpacity": 1, "labelLimit": 280}
     places = range(len(names))
     # Seven of each: the eighth arm has the first colour with another shape.
     ranges = (
@@ -235,27 +242,6 @@ def colour_and_shape(names: Sequence[str]) -> tuple[Chart, Chart]:
     return colour, shape
 
 
-def side_by_side(
-    rows: Sequence[Row], scale: Callable[..., Array], back: Callable[..., Array]
-) -> list[Row]:
-    """Return the rows with `at`: tokens, moved by at most NEAR of the width beside equal ones.
-
-    `scale` takes tokens to their place on the axis, `back` is its inverse.
-    """
-    place = scale(np.array([row["tokens_out"] for row in rows], dtype=np.float64))
-    span = float(np.ptp(place)) or max(float(np.abs(place).max()) * 0.1, 1.0)
-    order = np.argsort(place, kind="stable")
-    # A group begins where the next arm is further off than two marks side by side.
-    group = np.cumsum(np.diff(place[order], prepend=place[order[0]]) > NEAR * span)
-    moved = place.copy()
-    for number in range(int(group.max()) + 1):
-        mine = order[group == number]
-        # Each from its own place: an axis with numbers must not say others.
-        step = min(NEAR, 2 * NEAR / max(len(mine) - 1, 1))
-        moved[mine] += step * span * (np.arange(len(mine)) - (len(mine) - 1) / 2)
-    return [row | {"at": at} for row, at in zip(rows, back(moved).tolist(), strict=True)]
-
-
 def missing_chart(rows: Sequence[Row], words: ChartTitle) -> Chart:
     """Return missing values as shares, a bar for each reason, with the counts at its end.
 
@@ -267,6 +253,10 @@ def missing_chart(rows: Sequence[Row], words: ChartTitle) -> Chart:
     ]
     names = [row["name"] for row in shown]
     longest = max(row["percent"] for row in shown)
+    step = next(size for size in (25, 10, 5, 2, 1, 0.5, 0.1) if size <= longest or size == 0.1)
+    ticks = [
+        step * number for number in range(int(100 / step) + 1) if step * (number - 1) < longest
+    ]
     y = nominal("name") | {
         "sort": names,
         "title": None,
@@ -274,8 +264,9 @@ def missing_chart(rows: Sequence[Row], words: ChartTitle) -> Chart:
     }
     x = quantitative(
         "percent",
+        # Room for the counts behind the bars, where the axis has no numbers: there is no 150%.
         scale={"domain": [0, longest * 1.6 or 1]},
-        axis={"title": "missing, percent", "tickCount": 4},
+        axis={"title": "missing, percent", "values": ticks, "domain": False},
     )
     text = {"type": "text", "align": "left", "dx": 4, "fontSize": 9, "color": INK}
     layers = [

@@ -38,13 +38,17 @@ def join_agents(alias: str, *, play: str, seat: str, agents: str = "agents") -> 
     )
 
 
-# Values that would not fit into a label, such as a schema, stand there as a hash.
+# Values that would not fit into a label, such as a schema, stand there as a hash, and settings of a
+# way of decoding as its name and a hash.
 SETTINGS = """
     case when system is null then ['prompt unknown'] when system = '' then []
          else ['prompt ' || left(md5(system), 6)] end
     || case when sampling is null then ['settings unknown']
             else list_transform(json_keys(sampling), lambda name: replace(name, '_', ' ') || ' '
-                || case when length(sampling->>name) > 20 then left(md5(sampling->>name), 6)
+                || case when name = 'decoding'
+                        then replace(sampling->name->>'by', '_', ' ') || ' '
+                             || left(md5(sampling->>name), 6)
+                        when length(sampling->>name) > 20 then left(md5(sampling->>name), 6)
                         else sampling->>name end) end
 """
 
@@ -76,7 +80,8 @@ CONTESTANT_VIEWS: dict[str, View] = {
                case when namesakes = 1 then agent else agent || ' [' || coalesce(nullif(
                    array_to_string(list_filter(features, lambda own: len(
                        list_filter(all_features, lambda other: other = own)) < namesakes), ', '),
-                   ''), 'default') || ']' end as contestant,
+                   ''), nullif(array_to_string(settings, ', '), ''), 'default') || ']' end
+                   as contestant,
                coalesce(nullif(array_to_string(settings, ', '), ''), 'default') as setting,
                case when model is not null then
                    md5(array_to_string([model, coalesce(digest, ''), coalesce(model_served, ''),

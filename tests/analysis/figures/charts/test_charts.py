@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree
 
-import numpy as np
 import pytest
 
 from analysis.figures.charts import answers, debates
@@ -193,16 +192,36 @@ def test_an_estimate_without_an_interval_is_a_point_without_a_bar() -> None:
     assert {"a", "b", "n = 1", "n = 2"} <= set(texts(picture))
 
 
-def test_arms_of_the_same_tokens_are_moved_apart_but_hardly() -> None:
-    rows = [{"tokens_out": tokens} for tokens in (100.0, 100.0, 300.0)]
-    placed = answers.side_by_side(rows, np.asarray, np.asarray)
-    assert placed[1]["at"] - placed[0]["at"] == pytest.approx(answers.NEAR * 200)
-    assert placed[2]["at"] == 300
-    # Many arms in a row, each near the next: none is drawn where the axis says another number.
-    tokens = [143.7, 143.8, 150.0, 155.0, 287.1, 290.0, 295.5, 900.0]
-    many = answers.side_by_side([{"tokens_out": each} for each in tokens], np.asarray, np.asarray)
-    shifts = [abs(row["at"] - row["tokens_out"]) for row in many]
-    assert max(shifts) <= answers.NEAR * (900 - 143.7) + 1e-9
+def test_arms_are_drawn_at_their_own_tokens_and_the_later_of_two_is_smaller() -> None:
+    # Arms that are near each other were moved apart, along an axis with numbers.
+    rows = [
+        {
+            "name": str(tokens),
+            "accuracy": 0.5,
+            "ci_low": 0.4,
+            "ci_high": 0.6,
+            "tokens_out": tokens,
+            "tokens_out_ci_low": tokens - 1,
+            "tokens_out_ci_high": tokens + 2,
+        }
+        for tokens in (143.7, 143.8, 150.0, 155.0, 287.1, 295.5)
+    ]
+    chart = answers.accuracy_chart(rows, WORDS)
+    upright, across, points = chart["layer"]
+    fields = [each["encoding"]["x"]["field"] for each in (upright, across, points)]
+    assert fields == ["tokens_out", "tokens_out_ci_low", "tokens_out"]
+    sizes = [row["size"] for row in points["data"]["values"]]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(set(sizes)) == len(rows)
+    for drawn, row in zip(points["data"]["values"], rows, strict=True):
+        assert {name: drawn[name] for name in row} == row
+
+
+def test_no_more_than_all_is_missing_on_the_axis() -> None:
+    rows = [{"name": "answer", "share": share, "n": 1, "of": 2} for share in (1.0, 0.1)]
+    chart = answers.missing_chart(rows, WORDS)
+    assert "150" not in texts(svg(chart))
+    assert chart["layer"][0]["encoding"]["x"]["axis"]["values"] == [0, 25, 50, 75, 100]
 
 
 def test_tokens_over_orders_of_magnitude_lie_on_a_scale_of_powers() -> None:
