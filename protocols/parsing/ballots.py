@@ -17,7 +17,7 @@ from arena.types import Reading, Reply
 
 Form = Literal["one", "some", "ranking", "numbers"]
 LINE = re.compile(
-    r"^[\s>*_#\-•]{0,9}ballot[*_\s]{0,4}[:：](?P<words>[^\n]{0,400})$",
+    r"^[\s*_#\-•]{0,9}ballot[*_\s]{0,4}[:：](?P<words>[^\n]{0,400})$",
     re.IGNORECASE | re.MULTILINE,
 )
 MARKUP = re.compile(r"[*_`\"'()\[\]]")

@@ -15,7 +15,7 @@ from protocols.parsing.confidence import said_in
 
 FIRST, SECOND, NEITHER = "1", "2", "neither"
 WORDS = {"one": FIRST, "first": FIRST, "two": SECOND, "second": SECOND}
-THING = r"(?:question|answer|reply|response)"
+THING = r"(?:question|answer|reply|response|text)"
 WHICH = (
     rf"[\s*_`\"'(]{{0,6}}(?:the\s)?(?:{THING}\s{{1,3}}(?:no\.?\s?|number\s)?)?"
     r"(?P<which>1|2|one|two|first|second|neither|both|equal(?:ly)?|tie)\b(?![.,]?\d)"
@@ -25,8 +25,13 @@ LINE = re.compile(
     rf"\bmore\s{{1,3}}confident[\s*_`\"']{{0,6}}(?::|=|\bis\b|\bin\b|\bof\b){WHICH}", re.IGNORECASE
 )
 BETTER_LINES = (
+    # Where a line or a sentence begins, so that nothing denies it, and nobody else is quoted.
     re.compile(
-        rf"\bbetter(?:\s(?:{THING}|one))?[\s*_`\"']{{0,6}}(?::|=|\bis\b){WHICH}", re.IGNORECASE
+        r"(?:^[\s*_#`\"'(\-•]{0,9}|[.!?;]\s{1,3}[*_`]{0,3}"
+        r"|\bI\s(?:would\s)?(?:think|find|believe|say|conclude)\s(?:that\s)?)"
+        rf"(?:(?:so|thus|therefore|hence|overall),?\s)?(?:the\s)?better(?:\s(?:{THING}|one))?"
+        rf"[\s*_`\"']{{0,6}}(?::|=|\bis\b){WHICH}",
+        re.IGNORECASE | re.MULTILINE,
     ),
     # At the beginning of a line, where no negation stands before it.
     re.compile(

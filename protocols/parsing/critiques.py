@@ -15,10 +15,20 @@ from arena.types import Reading, Reply
 
 RIGHT, WRONG = "right", "wrong"
 VERDICT = re.compile(
-    r"^[\s>*_#-]{0,9}(?:final )?verdict[*_\s]{0,4}[:：][*_\s\"'(]{0,6}"
+    r"^[\s*_#-]{0,9}(?:final )?verdict[*_\s]{0,4}[:：][*_\s\"'(]{0,6}"
     r"(?:the (?:reply|answer) is )?(?P<word>right|correct|wrong|incorrect)(?![\w-])"
     r"(?P<rest>[^\n]*)",
     re.IGNORECASE | re.MULTILINE,
+)
+# What takes a verdict back, wherever it stands behind it; and what makes "right" half of it.
+TAKEN_BACK = re.compile(
+    r"^[*_\s\"')]{0,6}\?|\bactually,? no\b|\bwait\b|\bno[,.:!]|\bscratch that\b"
+    r"|\bon (?:second|further) thoughts?\b|\bon reflection\b|\bchanged? my mind\b"
+    r"|\btake (?:that|it|this|my verdict) back\b|\bretract\b",
+    re.IGNORECASE,
+)
+HALF_RIGHT = re.compile(
+    r"\b(?:actually|but|however|although|except|unless|flawed|mistaken)\b", re.IGNORECASE
 )
 WORDS = {"right": RIGHT, "correct": RIGHT, "wrong": WRONG, "incorrect": WRONG}
 NO_VERDICT = "no verdict"
@@ -38,13 +48,16 @@ def critique_verdict(reply: Reply | str, *, reask: bool = True) -> Reading:
     reply = as_reply(reply)
     parted = part_reasoning(reply.text)
     reason = unfinished_reason(reply)
-    found = [
-        WORDS[match["word"].lower()]
-        for match in VERDICT.finditer(parted.words)
-        if not BOTH.search(match["rest"])
-    ]
-    if found and reason is None:
-        return Reading(parted.public, answer=found[-1])
+    found = [each for each in VERDICT.finditer(parted.words) if not BOTH.search(each["rest"])]
+    if found and reason is None and not is_taken_back(found[-1]):
+        return Reading(parted.public, answer=WORDS[found[-1]["word"].lower()])
     flags = (reason or NO_VERDICT,)
     ask, missing = (ASK_VERDICT, ("answer",)) if reask else (None, ())
     return Reading(parted.public, flags=flags, reask=ask, missing=missing)
+
+
+def is_taken_back(verdict: re.Match[str]) -> bool:
+    """Return whether words after a verdict take it back, or some of it."""
+    behind = verdict.string[verdict.end("word") :]
+    is_right = WORDS[verdict["word"].lower()] == RIGHT
+    return bool(TAKEN_BACK.search(behind) or (is_right and HALF_RIGHT.search(behind)))

@@ -16,7 +16,7 @@ from arena.types import Reading, Reply
 from protocols.parsing.answers import answer
 
 PREFERENCE = re.compile(
-    r"^[\s>*_#\-•]{0,9}preference[*_\s]{0,4}[:：][*_\s\"'`(]{0,6}(?P<word>yes|no|none)\b"
+    r"^[\s*_#\-•]{0,9}preference[*_\s]{0,4}[:：][*_\s\"'`(]{0,6}(?P<word>yes|no|none)\b"
     r"(?P<rest>[^\n]*)",
     re.IGNORECASE | re.MULTILINE,
 )

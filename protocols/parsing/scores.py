@@ -12,7 +12,7 @@ from arena.play.reasoning import part_reasoning
 from arena.types import Reading, Reply
 
 LINE = re.compile(
-    r"^[\s>*_#\-•]{0,9}score of text (?P<text>[12])[*_\s]{0,4}[:：=][*_\s`\"'(]{0,6}"
+    r"^[\s*_#\-•]{0,9}score of text (?P<text>[12])[*_\s]{0,4}[:：=][*_\s`\"'(]{0,6}"
     r"(?P<score>\d{1,3}(?:\.\d{1,2})?)(?:\s?(?:/|out of)\s?10)?[\s*_`\"').]{0,6}$",
     re.IGNORECASE | re.MULTILINE,
 )

@@ -25,6 +25,7 @@ VERSION = "1"
         ("one", "Ballot: A, B", None),
         ("one", "Ballot: D", None),
         ("one", "I vote B", None),
+        ("one", "Agent 2 wrote:\n> Ballot: B", None),
         ("one", "<think>Ballot: B</think>Hm.", None),
         ("some", "Ballot: A and C", "A, C"),
         ("some", "Ballot: none", "none"),

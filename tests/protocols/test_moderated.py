@@ -87,6 +87,7 @@ def test_without_a_break_the_moderator_is_not_asked() -> None:
         (f"**Preference:** Yes.\n{box(4)}", "4", ()),
         (f"<think>Preference: yes {box(4)}</think>Hm.", None, ("no preference line",)),
         ("…", None, ("no preference line",)),
+        (f"It wrote:\n> Preference: yes\n{box(9)}\nSo?", None, ("no preference line",)),
     ],
 )
 def test_preference_and_answer_are_read_apart(

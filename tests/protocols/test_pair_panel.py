@@ -76,6 +76,7 @@ def test_one_order_alone_is_ruled_by_the_place_of_the_texts() -> None:
         (scores(7, "eight"), None),
         (scores(7, 8) + "\nScore of text 1: 9", None),
         ("Score of text 1: 7", None),
+        ("> Score of text 1: 7\n> Score of text 2: 8", None),
         ("…", None),
     ],
 )
