@@ -217,10 +217,12 @@ def numbered_lines(reply: Reply | str, *, count: int, numbers: bool = False) -> 
     reading = tags.speech_only(reply)
     found = (numbers_in if numbers else lines_in)(reading.public, count)
     if found is not None:
-        return reading
+        # Nothing beside the lines: they are shown as they are, to who goes by them.
+        lines = [on_one_line(each[0]) for each in ITEM.finditer(reading.public or "")]
+        return replace(reading, public="\n".join(lines))
     form, ask = ("{}: N%", ASK_NUMBERS) if numbers else ("{}. N", ASK_LINES)
-    lines = "\n".join(form.format(number + 1) for number in range(count))
-    ask = ask.format(count=count, lines=lines)
+    asked = "\n".join(form.format(number + 1) for number in range(count))
+    ask = ask.format(count=count, lines=asked)
     return replace(reading, public=None, missing=("public",), reask=ask)
 
 
