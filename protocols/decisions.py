@@ -132,7 +132,8 @@ def approval(
     for ballot in valid:
         for answer in set(ballot):
             scores[answer] += 1
-    return highest(scores if valid else {}, invalid, missing_in(ballots))
+    # Where nobody approves of any, none has won.
+    return highest(scores if any(scores.values()) else {}, invalid, missing_in(ballots))
 
 
 def cumulative(
@@ -292,13 +293,14 @@ def surprisingly_popular(
 
     A prediction gives the share of the others' votes that its author expects for each answer;
     shares are scaled to add up to 1, and an answer that it does not name is expected by nobody.
-    Only answers that got a vote can win.  A prediction below 0, or of 0 in all, is invalid.
+    Only answers that got a vote can win.  A prediction below 0, of 0 in all, or infinite is invalid.
     Without any prediction nothing is decided.
     """
     invalid = [
         number
         for number, each in enumerate(predictions)
-        if each is not None and (min(each.values(), default=0.0) < 0 or not sum(each.values()))
+        if each is not None
+        and (min(each.values(), default=0.0) < 0 or not 0 < sum(each.values()) < math.inf)
     ]
     valid = [
         each

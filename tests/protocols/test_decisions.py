@@ -201,6 +201,17 @@ def test_calibrated_weights() -> None:
     assert isinstance(decisions.log_odds(PrivateNumber(0.8)), PrivateNumber)
 
 
+def test_a_prediction_that_is_infinite_or_no_number_is_invalid() -> None:
+    for wrong in (math.inf, math.nan):
+        found = decisions.surprisingly_popular(["A", "B"], [{"A": wrong}, {"A": 0.9, "B": 0.1}])
+        assert (found.winner, found.invalid) == ("B", (0,))
+
+
+def test_where_nobody_approves_of_any_answer_none_has_won() -> None:
+    found = decisions.approval([set(), set()], ["A", "B"])
+    assert (found.winners, found.tie, decisions.settle(found, "first")) == ((), False, None)
+
+
 def test_a_surprisingly_popular_answer_beats_a_popular_one() -> None:
     # Most say Philadelphia, and everybody expects most to: fewer were expected to say Harrisburg.
     votes = ["P", "P", "P", "H", "H", None]
