@@ -293,8 +293,8 @@ def surprisingly_popular(
 
     A prediction gives the share of the others' votes that its author expects for each answer;
     shares are scaled to add up to 1, and an answer that it does not name is expected by nobody.
-    Only answers that got a vote can win.  A prediction below 0, of 0 in all, or infinite is invalid.
-    Without any prediction nothing is decided.
+    Only answers that got a vote can win.  A prediction below 0, of 0 in all, or without bound is
+    invalid.  Without any prediction nothing is decided.
     """
     invalid = [
         number
