@@ -34,6 +34,8 @@ from arena.types import Reply
 
 # How long the calls of a part that is gone count as in flight.
 NOTICED_S = 2.0
+# A part that has said nothing for so long may be stopped; another one gets its share.
+SILENT_S = 15.0
 # How long parts may take to end when the run is stopped.
 ENDING_S = 1.2
 STATUS = b'{"t":"statuses"'
@@ -56,11 +58,18 @@ class Part:
     syncing: asyncio.Task[None] | None = None
     wanted: int = 0
     greeting: asyncio.Task[None] | None = None
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
     in_flight: int = 0
     waits: list[str] = field(default_factory=list)
     waiting: list[tuple[str, str, float]] = field(default_factory=list)
     lines: int = 0
     has_ended: bool = False
+    heard_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def silent_s(self) -> float:
+        """Return for how many seconds nothing has been heard of it."""
+        return time.monotonic() - self.heard_at
 
 
 class Record:
@@ -141,6 +150,11 @@ class Record:
             yield f"{playing} {'part plays' if playing == 1 else 'parts play'}"
         for part in self.parts:
             yield from part.waits
+            if part.held and part.silent_s > SILENT_S:
+                yield (
+                    f"nothing is heard of {part.name} for {part.silent_s:.0f} s: is it stopped? End"
+                    " it, or begin its share again"
+                )
 
     @property
     def is_through(self) -> bool:
@@ -176,6 +190,7 @@ class Record:
 
     def _hear(self, part: Part, words: Words, body: bytes) -> None:
         wire = part.wire
+        part.heard_at = time.monotonic()
         if body:
             # Counted first: lines that cannot be written are nobody's.
             self.run.journal.append(body)
@@ -305,6 +320,7 @@ class Record:
         if part.greeting is not None:
             part.greeting.cancel()
         part.held.clear()
+        part.gone.set()
         self._gone.set()
         self.on_lost(part)
 
@@ -317,6 +333,11 @@ class Record:
         """Give a part its share, unless another one plays it."""
         wire = part.wire
         part.name, part.share = who, f"{number}/{of}"
+        rivals = [other for other in self.parts if other.held and other.share == part.share]
+        for other in rivals:
+            if other is not part and self.is_replaced(other):
+                other.wire.abort()
+                await other.gone.wait()
         async with self._loading:
             state, attempts = await self._state_now()
         taken = {episode for other in self.parts for episode in other.held} | self.ended
@@ -327,8 +348,13 @@ class Record:
         ]
         part.held = {play.episode for play in chosen}
         at_once = max(1, self.at_once // of + (number <= self.at_once % of))
-        share = share_of(self.run, self.source, chosen, state, attempts, at_once)
+        played_by = [other.name for other in rivals if other in self.parts and other.held]
+        share = share_of(self.run, self.source, chosen, state, attempts, at_once, played_by)
         wire.carry(pickle.dumps(share))
+
+    def is_replaced(self, old: Part) -> bool:
+        """Return whether a part gives its share to a new one, since nothing is heard of it."""
+        return old.silent_s > SILENT_S
 
     async def _state_now(self) -> tuple[StudyState, Attempts]:
         """Return the state of the study in the store, and the attempts of parts that are gone."""

@@ -29,7 +29,8 @@ class Share:
     `turns` holds the rows of stored turns by episode, with whether each is finished: private values
     cannot be sent, so that turns are made of the rows again.  `attempts` are those of parts that
     are gone.  `code` is what `code_of` returns for the episodes.  `source` says where the study
-    comes from, for a part that does not know it.  `sends_sizes`: the record limits tokens, and
+    comes from, for a part that does not know it.  `played_by` are other parts that play this share
+    already, in sentences.  `sends_sizes`: the record limits tokens, and
     needs to know how long prompts are.
     """
 
@@ -51,6 +52,7 @@ class Share:
     sends_sizes: bool
     budget_usd: float | None
     max_unreadable: float | None
+    played_by: tuple[str, ...]
 
 
 def share_of(
@@ -60,6 +62,7 @@ def share_of(
     state: StudyState,
     attempts: Attempts,
     at_once: int,
+    played_by: Sequence[str] = (),
 ) -> Share:
     """Return what a part is told that plays these episodes, `at_once` at a time."""
     episodes = [play.episode for play in chosen]
@@ -91,6 +94,7 @@ def share_of(
         sends_sizes=run.rate_limiter.counts_tokens,
         budget_usd=stats.budget.limit_usd if stats.budget else None,
         max_unreadable=stats.max_unreadable,
+        played_by=tuple(played_by),
     )
 
 

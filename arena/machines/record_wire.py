@@ -138,6 +138,11 @@ class Wire(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
+    def abort(self) -> None:
+        """End the connection at once, as if the other end were gone, which may hear nothing."""
+        if self._transport is not None:
+            self._transport.abort()
+
     def check(self) -> None:
         """Raise StoreError if the other end is gone."""
         if self.is_lost:

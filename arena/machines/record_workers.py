@@ -81,6 +81,14 @@ class WorkedRecord(Record):
                     f" call ({why}); what was said so far is kept"
                 )
 
+    def is_replaced(self, old: Part) -> bool:
+        """Return whether a part gives its share to a new one.
+
+        A worker is started only when the one before it has ended, though its node may have been
+        lost without a word.
+        """
+        return bool(self.workers) or super().is_replaced(old)
+
     def on_fault(self, part: Part, error: ArenaError) -> None:
         """End the run with the error of a worker; who begins a part by hand is told of it there."""
         if self.workers:

@@ -70,7 +70,21 @@ def run_of(
 async def play_share(client: RecordClient, share: Share, study: Study | None) -> None:
     """Play the episodes of a share; raises what ends it."""
     if not share.episodes:
+        if study is not None and share.played_by:
+            raise StudyError(
+                f"this share is being played already, by {', '.join(share.played_by)}: end that"
+                " process, if it does nothing, and begin the share again"
+            )
         return
+    beating = asyncio.create_task(beat(client))
+    try:
+        await play_episodes(client, share, study)
+    finally:
+        beating.cancel()
+
+
+async def play_episodes(client: RecordClient, share: Share, study: Study | None) -> None:
+    """Load the episodes of a share, and play them."""
     if study is not None:
         todo = choose_plays(study, share.episodes)
     else:
@@ -85,12 +99,10 @@ async def play_share(client: RecordClient, share: Share, study: Study | None) ->
     todo, prefixes = await plan_prefixes(todo, share.at_once, None)
     run = run_of(client, share, prefixes)
     await open_models(todo)
-    beating = asyncio.create_task(beat(client))
     try:
         await play_concurrently(run, todo, state_of(share), share.at_once)
         await run.journal.wait_until_durable()
     finally:
-        beating.cancel()
         await close_models(todo)
 
 

@@ -15,7 +15,7 @@ import pytest
 from agents.scripted import scripted_model
 from arena.calls.rate_limits import Limit
 from arena.errors import RateLimitedError, StoreError, StudyError
-from arena.machines import processes
+from arena.machines import processes, record_server
 from arena.machines.places import OnProcesses
 from arena.machines.processes import ProcessRecord
 from arena.machines.record_client import PartStats, RecordClient
@@ -264,11 +264,52 @@ async def play_with_other(path: Path, talks: Study, other: Study) -> None:
 async def test_a_share_that_is_played_already_is_given_to_nobody_else(path: Path) -> None:
     talks = study(subjects=6)
     async with kept(Arena(path), talks) as (address, _, _):
-        one, other = await asyncio.gather(
-            play_part(address, 1, 1, "one", talks), play_part(address, 1, 1, "other", talks)
-        )
-    assert sorted((one.planned, other.planned)) == [0, 6]
+        one = asyncio.create_task(play_part(address, 1, 1, "one", talks))
+        with pytest.raises(StudyError, match="is being played already, by one: end that process"):
+            await asyncio.wait_for(play_part(address, 1, 1, "other", talks), 20)
+        assert (await one).planned == 6
     assert Arena(path).sql("select count(*) from calls").rows[0][0] == 36
+
+
+async def test_a_part_of_which_nothing_is_heard_gives_its_share_and_places_to_a_new_one(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record_server, "SILENT_S", 0.2)
+    monkeypatch.setattr(record_server, "NOTICED_S", 0.1)
+    talks = study(subjects=2)
+    async with kept(Arena(path, limits={"scripted": Limit(in_flight=1)}), talks) as (
+        address,
+        record,
+        _,
+    ):
+        # A process that was stopped: it holds the share and the only place, and says no more.
+        silent = RecordClient()
+        await connect(silent, address)
+        silent.wire.say("hello", (1, 1, "silent"))
+        await silent.welcome
+        await silent.ask("enter", "scripted/echo", {}, 100)
+        assert not any("nothing is heard" in sentence for sentence in record.describe())
+        await asyncio.sleep(0.3)
+        assert any("nothing is heard of silent for" in each for each in record.describe())
+        part = await play_part(address, 1, 1, "new", talks)
+        assert silent.lost.is_set()
+    assert (part.planned, part.done) == (2, 2)
+
+
+async def test_a_new_worker_takes_the_share_of_one_that_was_lost_without_a_word(
+    path: Path,
+) -> None:
+    talks = study(subjects=2)
+    async with kept(Arena(path), talks) as (address, record, _):
+        lost = RecordClient()
+        await connect(lost, address)
+        lost.wire.say("hello", (1, 1, "lost"))
+        await lost.welcome
+        # What started workers knows that the first one has ended.
+        record.workers = 1
+        part = await play_part(address, 1, 1, "new", talks)
+        record.workers = 0
+    assert (part.planned, part.done) == (2, 2)
 
 
 async def test_a_path_that_is_too_long_for_a_socket_is_one_sentence(
