@@ -60,7 +60,7 @@ class RecordFile:
             if time.monotonic() > until:
                 raise StudyError(
                     f"a record of {self._said.stages[0]!r} is kept in {self._path} already, by"
-                    " another `arena run ... --on shards`"
+                    " another `arena run STUDY --on shards`"
                 )
             time.sleep(0.05)
         self._lock = lock
