@@ -14,10 +14,10 @@ from analysis.statistics.clustered import Array, Codes
 PROTOCOLS_OF_TALKS = frozenset({"drafting", "moderated", "round_table"})
 STAGES = """
     with first as (
-        select episode, seat, min_by(coalesce(correct, false), stage) as correct
+        select episode, seat, first(correct order by stage) as correct
         from latest_answers where not final group by episode, seat)
-    select e.study, e.arm, e.subject, a.episode, a.stage, coalesce(a.correct, false) as correct,
-           f.correct as at_first
+    select e.study, e.arm, e.subject, a.episode, a.stage, a.correct::double as correct,
+           f.correct::double as at_first
     from latest_answers a semi join gradable using (episode)
     join episodes e on e.episode = a.episode and e.status = 'done'
     join first f on f.episode = a.episode and f.seat = a.seat
@@ -36,7 +36,8 @@ FOLLOWING = """
 class StagedAnswers:
     """N answers of seats in one arm, all (N,).
 
-    `correct` and `at_first` (of the same seat's first answer) are 1 or 0, an unreadable answer 0.
+    `correct` and `at_first` (of the same seat's first answer) are 1 or 0, nan of an answer that
+    cannot be read.
     """
 
     arm: str

@@ -78,7 +78,8 @@ def stage_rows(found: StagedAnswers) -> list[StageRow]:
     rows = []
     for stage in stages if len(stages) > 1 else ():
         mine = found.stage == stage
-        values = np.stack((found.correct[mine], found.at_first[mine]), axis=1)
+        columns = [counted(each[mine]) for each in (found.correct, found.at_first)]
+        values = np.stack(columns, axis=1)
         values = np.column_stack((values, values[:, 0] - values[:, 1]))
         accuracy, at_first, change = shares_by_question(values, found.question[mine])
         plays = len(np.unique(found.play[mine]))
@@ -86,6 +87,11 @@ def stage_rows(found: StagedAnswers) -> list[StageRow]:
             StageRow(found.arm, int(stage), plays, int(mine.sum()), accuracy, at_first.mean, change)
         )
     return rows
+
+
+def counted(correct: Array) -> Array:
+    """Return answers with unreadable ones as not right; all nan where none can be read."""
+    return correct if np.isnan(correct).all() else np.nan_to_num(correct)
 
 
 def place_rows(found: Followed) -> list[PlaceRow]:

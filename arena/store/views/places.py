@@ -109,12 +109,14 @@ PLACE_VIEWS: dict[str, View] = {
         "Share of right answers of the seats at each stage, and of the same seats at their first",
         """
         with first as (
-            select episode, seat, min_by(correct, stage) as correct, min(stage) as stage
+            select episode, seat, first(correct order by stage) as correct, min(stage) as stage
             from latest_answers where not final group by episode, seat)
         select e.study, e.arm, a.stage, count(distinct a.episode) as plays, count(*) as answers,
                count(*) filter (a.correct is null) as unreadable,
-               count(*) filter (a.correct) / count(*) as accuracy,
-               count(*) filter (f.correct) / count(*) as accuracy_at_first,
+               case when count(a.correct) > 0
+                    then count(*) filter (a.correct) / count(*) end as accuracy,
+               case when count(f.correct) > 0
+                    then count(*) filter (f.correct) / count(*) end as accuracy_at_first,
                accuracy - accuracy_at_first as change
         from latest_answers a semi join gradable using (episode)
         join episodes e on e.episode = a.episode and e.status = 'done'
@@ -125,9 +127,11 @@ PLACE_VIEWS: dict[str, View] = {
             "answers": "answers of seats at this stage, unreadable ones included",
             "unreadable": "of these, those of which it cannot be told whether they are right",
             "plays": "plays with an answer at this stage; talks that ended before have none",
-            "accuracy": "right answers / answers; unreadable ones count as not right",
+            "accuracy": "right answers / answers; unreadable ones count as not right; NULL where"
+            " none can be read",
             "accuracy_at_first": "the same of the first answers of these seats",
-            "change": "accuracy minus accuracy_at_first: what talking has changed, on average",
+            "change": "accuracy minus accuracy_at_first: what talking has changed, on average; NULL"
+            " where one of them is",
         },
     ),
     "early_ends": View(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import isnan
+
 import numpy as np
 import pytest
 
@@ -26,6 +29,21 @@ def test_a_stage_is_compared_with_the_first_answers_of_its_own_seats() -> None:
     assert (first.accuracy.mean, first.at_first, first.change.mean) == (0.25, 0.25, 0.0)
     assert (second.stage, second.plays, second.answers) == (1, 1, 2)
     assert (second.accuracy.mean, second.at_first, second.change.mean) == (1.0, 0.0, 1.0)
+
+
+def test_nothing_is_known_of_a_stage_that_nobody_could_read() -> None:
+    nan = float("nan")
+    first, second = stage_rows(
+        replace(
+            STAGED,
+            correct=np.array([nan, 1.0, nan, nan, nan, nan]),
+            at_first=np.array([nan] * 6),
+        )
+    )
+    assert isnan(first.accuracy.mean)
+    # Of two answers one cannot be read and is not right; what came before is not known.
+    assert second.accuracy.mean == 0.5
+    assert all(isnan(each) for each in (second.at_first, second.change.mean))
 
 
 def test_places_are_compared_with_the_first() -> None:

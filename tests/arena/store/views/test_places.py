@@ -75,6 +75,19 @@ def test_stages_are_compared_with_the_first_answers_of_the_same_seats(arena: Are
     ]
 
 
+def test_a_stage_that_nobody_could_read_has_no_accuracy_and_changed_nothing(
+    tmp_path: Path,
+) -> None:
+    def script(request: Request) -> str:
+        return box(4) if request.place.round else "I cannot tell."
+
+    arena = play(tmp_path / "a.duckdb", society_of_minds, script)
+    rows = arena.sql(
+        "select stage, unreadable, accuracy, accuracy_at_first, change from accuracy_by_stage"
+    ).rows
+    assert list(rows) == [(0, 3, None, None, None), (1, 0, 1, None, None)]
+
+
 def test_an_early_end_saves_what_comes_after_the_first_agreement(tmp_path: Path) -> None:
     said = {"agent0": [4, 4, 5], "agent1": [5, 4, 5], "agent2": [4, 4, 4]}
 
