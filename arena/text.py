@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import math
 import re
@@ -20,6 +21,8 @@ UNKNOWN_COST = "cost unknown"
 FORMULA_MARKS = ("=", "+", "-", "@", "\t", "\r")
 SURROGATE = re.compile("[\ud800-\udfff]")
 WORD = re.compile(r"\w+")
+# Names that every file system takes; capitals could collide on some of them.
+PLAIN_NAME = re.compile(r"[a-z0-9_-]{1,80}")
 # Longer than a path, a key or a hash.
 LONG_WORD = re.compile(r"\S{301,}")
 # A table for bytes: a space for all that is in no word.
@@ -52,6 +55,15 @@ def printable(text: str) -> str:
     These are escapes, controls and marks of writing direction; line breaks and tabs stay.
     """
     return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
+
+
+def plain_name(name: str) -> str:
+    """Return the name if any file system takes it, else its plain letters and a hash of it."""
+    if PLAIN_NAME.fullmatch(name):
+        return name
+    # 40 bits of the hash: two names of one store will hardly share them.
+    letters = re.sub(r"[^A-Za-z0-9_-]+", "_", name)[:60].strip("_")
+    return f"{letters}-{hashlib.sha256(name.encode()).hexdigest()[:10]}"
 
 
 def short_cell(value: object, letters: int = CELL) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arena.errors import StoreError, StudyError
+from arena.text import printable
 
 if TYPE_CHECKING:
     from analysis.read.selection import Selection
@@ -78,7 +79,7 @@ def write_export(path: Path, folder: Path, options: ExportOptions) -> list[str]:
     """
     write = importlib.import_module(FORMATS[options.format].module).write_export
     lines: list[str] = write(path, folder, options)
-    return lines
+    return [printable(line) for line in lines]
 
 
 def refuse_foreign(format: str, given: Sequence[str]) -> None:

@@ -23,7 +23,7 @@ from arena.errors import StoreError
 from arena.exports.formats import ExportOptions, check_new_folder
 from arena.exports.scout import chat_messages, dumps, iso, seat_of, seconds
 from arena.exports.transcripts import Transcript, transcripts_for
-from arena.text import pluralize
+from arena.text import plain_name, pluralize
 
 UNKNOWN_TIME = datetime(1970, 1, 1)
 # The version of Inspect's log format that is written.
@@ -39,7 +39,7 @@ def write_export(path: Path, folder: Path, options: ExportOptions) -> list[str]:
         for study, plays in groupby(transcripts, key=lambda play: play.study):
             folder.mkdir(parents=True, exist_ok=True)
             file, count = write_log(folder, plays)
-            lines.append(f"{file}: {pluralize(count, 'play')} of {study}")
+            lines.append(f"{file}: {pluralize(count, 'play')} of {' '.join(study.split())}")
     except OSError as error:
         raise StoreError(f"cannot write to {folder}: {error.strerror or error}") from error
     return [*lines, f"next: inspect view --log-dir {folder}"]
@@ -112,7 +112,7 @@ def write_sample(log: ZipFile, play: Transcript) -> dict[str, Any]:
         "events": [],
         "error": error if play.status == "failed" else None,
     }
-    log.writestr(f"samples/{play.episode}_epoch_1.json", dumps(sample))
+    log.writestr(f"samples/{plain_name(play.episode)}_epoch_1.json", dumps(sample))
     failed = {"error": error["message"]} if play.status == "failed" else {}
     return summary | {"completed": True, "message_count": len(messages)} | failed
 

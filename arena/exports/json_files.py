@@ -8,7 +8,6 @@ The files have the names of `arena import json`, which takes them in again.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import orjson
 from arena.errors import StoreError
 from arena.exports.formats import ExportOptions, check_new_folder
 from arena.exports.transcripts import Transcript, transcripts_for
-from arena.text import pluralize
+from arena.text import plain_name, pluralize
 
 SETTINGS = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
 
@@ -28,9 +27,9 @@ def write_export(path: Path, folder: Path, options: ExportOptions) -> list[str]:
     index = []
     try:
         for play in transcripts_for(path, options):
-            place = folder / (re.sub(r"[^\w.-]+", "_", play.study).strip("._") or "study")
+            place = folder / plain_name(play.study)
             place.mkdir(parents=True, exist_ok=True)
-            file = place / f"{play.episode}.json"
+            file = place / f"{plain_name(play.episode)}.json"
             file.write_bytes(orjson.dumps(as_json(play), option=SETTINGS))
             index.append(
                 {
@@ -79,6 +78,7 @@ def as_json(play: Transcript) -> dict[str, Any]:
                 "content": turn.text,
                 "answer": turn.answer,
                 "confidence": turn.confidence,
+                "confidence_status": turn.confidence_status,
                 **({"thoughts": turn.thoughts} if turn.thoughts is not None else {}),
                 **({"reasoning": turn.reasoning} if turn.reasoning is not None else {}),
                 **({"raw": turn.raw} if turn.raw is not None else {}),

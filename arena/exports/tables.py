@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import quote
 
 import duckdb
 
@@ -24,6 +25,7 @@ from arena.store.query import select_without_formulas
 from arena.store.schema import JOURNALED, SCHEMA_VERSION, TABLES
 from arena.store.tempdir import scratch
 from arena.store.views.registry import ALL_VIEWS, VIEWS, statement
+from arena.text import plain_name
 
 INTERNAL = (
     *("plays", "statuses", "call_starts", "call_ends", "unfinished_turns", "rulings"),
@@ -163,8 +165,21 @@ def write_table(con: duckdb.DuckDBPyConnection, name: str, folder: Path) -> int:
     if "study" not in columns:
         select = f"select t.*, p.study from {name} t left join plays p using (episode)"
         with_study = "false"
+    # A name too long for a folder has one of its own.
+    studies = con.execute("select distinct study from plays union select study from runs")
+    long = [study for (study,) in studies.fetchall() if study and len(quote(study, "")) > 200]
     options = f"{PARQUET}, partition_by (study), write_partition_columns {with_study}"
-    return copy(con, select, folder, options)
+    listed = ", ".join(map(quote_sql, long)) or "''"
+    short = f"from ({select}) where study is null or study not in ({listed})"
+    rows = copy(con, short if long else select, folder, options)
+    columns_of = "*" if "study" in columns else "* exclude (study)"
+    for study in long:
+        of_study = f"select {columns_of} from ({select}) where study = {quote_sql(study)}"
+        if con.execute(f"from ({of_study}) limit 1").fetchone() is not None:
+            place = folder / f"study={plain_name(study)}"
+            place.mkdir()
+            rows += copy(con, of_study, place / "0.parquet", PARQUET)
+    return rows
 
 
 def copy(con: duckdb.DuckDBPyConnection, select: str, file: Path, options: str) -> int:

@@ -7,6 +7,7 @@ it is; other files name their own: `--map messages=dialogue --map content=uttera
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -25,6 +26,8 @@ from arena.imports.records import (
 from arena.text import writable
 from arena.types import Subject
 
+# A status without a number in it.
+WORDS = re.compile(r"[^\d]{1,80}")
 WINNERS = ("proposition", "opposition", "abstain")
 
 
@@ -147,7 +150,7 @@ def play_of(play: object, paths: Paths, name: str, study: str | None) -> Importe
         gold=text_at(play, paths.gold),
         choices=tuple(map(str, choices)) if isinstance(choices, list) else (),
     )
-    repeat = look(play, paths.repeat)
+    repeat, options = look(play, paths.repeat), look(play, "options")
     return ImportedPlay(
         key=text_at(play, paths.id) or name,
         study=study or text_at(play, paths.study) or "imported",
@@ -159,6 +162,8 @@ def play_of(play: object, paths: Paths, name: str, study: str | None) -> Importe
         verdicts=list(verdicts_of(look(play, paths.verdicts))),
         answers=list(answers_of(play, paths, turns)),
         repeat=repeat if is_whole(repeat) else None,
+        options=options if isinstance(options, Mapping) else {},
+        failed=text_at(play, "error") or "failed" if look(play, "status") == "failed" else None,
         simulated=look(play, paths.simulated) is True,
     )
 
@@ -177,20 +182,28 @@ def turn_of(message: object, number: int, paths: Paths) -> ImportedTurn:
         )
     at = look(message, paths.round)
     confidence = look(message, paths.confidence)
-    rated = isinstance(confidence, int | float) and not isinstance(confidence, bool)
-    inside = rated and 0 <= confidence <= 1
     # The value itself would be a private rating among public words.
     status = "not asked" if confidence is None else "not a number from 0 to 1"
+    if confidence is None and isinstance(told := look(message, "confidence_status"), str):
+        # So would a number in its status.
+        status = told if WORDS.fullmatch(told) else "missing"
     return ImportedTurn(
         seat=seat,
         public=content,
         phase=text_at(message, paths.phase) or "",
         round=at if is_whole(at) else number,
         answer=text_at(message, paths.answer),
-        confidence=float(confidence) if inside else None,
+        confidence=sure_of(confidence),
         status=status,
         thoughts=text_at(message, paths.thoughts),
     )
+
+
+def sure_of(value: object) -> float | None:
+    """Return a confidence of JSON, or None if it is no number from 0 to 1."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return float(value) if 0 <= value <= 1 else None
 
 
 def is_whole(value: object) -> TypeGuard[int]:
@@ -213,6 +226,7 @@ def answers_of(
                 text_at(item, "answer"),
                 final=item.get("final") is not False,
                 stage=stage if is_whole(stage) else 0,
+                confidence=sure_of(item.get("confidence")),
                 correct=right if isinstance(right, bool) else None,
             )
     if not paths.final:
@@ -232,13 +246,12 @@ def verdicts_of(listed: object) -> Iterator[ImportedVerdict]:
     for item in listed if isinstance(listed, list) else ():
         if not isinstance(item, Mapping) or not isinstance(item.get("judge"), str):
             continue
-        winner, sure = item.get("winner"), item.get("confidence")
+        winner = item.get("winner")
         known = winner in WINNERS
-        rated = isinstance(sure, int | float) and not isinstance(sure, bool) and 0 <= sure <= 1
         yield ImportedVerdict(
             item["judge"],
             winner if known else None,
-            float(sure) if rated and sure is not None else None,
+            sure_of(item.get("confidence")),
             text_at(item, "reasons"),
             text_at(item, "seat_order") or "as played",
             "read"

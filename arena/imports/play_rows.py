@@ -53,7 +53,11 @@ def play_rows(episode: str, play: ImportedPlay, source: str) -> Iterator[Row]:
     for answer in play.answers:
         yield "answers", answer_row(episode, answer, subject)
     ended = play.started_at or UNKNOWN_TIME
-    yield "statuses", {"episode": episode, "status": "done", "ended_at": ended}
+    end: dict[str, Any] = {"status": "done"}
+    if play.failed is not None:
+        kind, _, words = writable(play.failed).partition(": ")
+        end = {"status": "failed", "error_kind": kind, "error": words or None}
+    yield "statuses", {"episode": episode, **end, "ended_at": ended}
     repeats: Counter[tuple[str, str]] = Counter()
     for verdict in play.verdicts:
         repeat = repeats[verdict.judge, verdict.order]

@@ -64,7 +64,8 @@ class ImportedVerdict:
 class ImportedPlay:
     """A play as others recorded it; `key` tells it from the other plays of its study.
 
-    `named_by_key`: by its key alone, so that its words and verdicts may come in one by one.
+    `failed` says why it ended without a result; None: it is done.  `named_by_key`: by its key
+    alone, so that its words and verdicts may come in one by one.
     """
 
     key: str
@@ -80,6 +81,7 @@ class ImportedPlay:
     options: Mapping[str, Any] = field(default_factory=dict)
     started_at: datetime | None = None
     simulated: bool = False
+    failed: str | None = None
     named_by_key: bool = False
 
     @property

@@ -17,6 +17,7 @@ from arena.errors import StudyError
 from arena.store.database import journals, open_live
 from arena.store.locks import is_locked
 from arena.store.saved_queries import saved_folder
+from arena.text import plain_name
 from arena.web.lanes import end_if_gone
 
 # A row as DuckDB returns it, by column name.
@@ -25,8 +26,6 @@ T = TypeVar("T")
 Query = Mapping[str, str]
 # (kind, name, sorted query) of a linked page.
 Target = tuple[str, str, tuple[tuple[str, str], ...]]
-# Names that every file system takes; capitals could collide on some of them.
-PLAIN = re.compile(r"[a-z0-9_-]{1,80}")
 PER_PAGE = 50
 # Query keys that belong to a page's name; the other keys filter or page its contents.
 PAGE_KEYS = ("figure", "seat", "step")
@@ -221,15 +220,6 @@ def file_name(kind: str, name: str, query: Mapping[str, str]) -> str:
     if not kind:
         return f"{'.'.join(['index', *words])}.html"
     return f"{folder}/{'.'.join(words) or 'index'}.{ending or 'html'}"
-
-
-def plain_name(name: str) -> str:
-    """Return the name if any file system takes it, else its plain letters and a hash of it."""
-    if PLAIN.fullmatch(name):
-        return name
-    # 40 bits of the hash: two names of one store will hardly share them.
-    letters = re.sub(r"[^A-Za-z0-9_-]+", "_", name)[:60].strip("_")
-    return f"{letters}-{hashlib.sha256(name.encode()).hexdigest()[:10]}"
 
 
 def has_open_run(db: Path) -> bool:

@@ -15,10 +15,11 @@ from datetime import datetime
 
 from arena.errors import StudyError
 from arena.store.views.record import KNOWN_USD
+from arena.text import plain_name
 from arena.types import NOT_ASKED
 from arena.web.pages.images import images_of
 from arena.web.pages.texts import Text, room_for_each, size_of, text_of
-from arena.web.site import Ask, Query, Row, Site, plain_name
+from arena.web.site import Ask, Query, Row, Site
 
 # (seat, step) of a turn.
 Key = tuple[str, int]
