@@ -17,7 +17,7 @@ from arena.imports.play_rows import Row, digest, episode_of, play_rows
 from arena.imports.records import ImportedPlay, Refused
 from arena.store import database
 from arena.store.journal import line, write_journal
-from arena.text import pluralize, utc_now, writable
+from arena.text import pluralize, printable, utc_now, writable
 
 # Refused files that are named.
 MOST_NAMES = 10
@@ -148,6 +148,8 @@ def write_plays(
     another run where simulated plays come in.
     """
     now = utc_now()
+    # Two imports of the same second have different rows, and so different names.
+    code = digest([sorted(plays), sorted(str(row.get("episode")) for _, row in grown)])[:8]
     simulated: dict[str, bool] = {}
     for play in plays.values():
         simulated[play.study] = simulated.get(play.study, False) or play.simulated
@@ -155,7 +157,8 @@ def write_plays(
         (
             "runs",
             {
-                "run": f"import-{study}" + (" simulated" if study in known else ""),
+                # Another import of the study, in another store, is another run after a merge.
+                "run": f"import-{study}-{code}",
                 "study": study,
                 "origin": f"imported from {source}",
                 "simulated": simulated[study],
@@ -176,8 +179,6 @@ def write_plays(
         for table, row in grown:
             yield line(table, row)
 
-    # Two imports of the same second have different rows, and so different names.
-    code = digest([sorted(plays), sorted(str(row.get("episode")) for _, row in grown)])[:6]
     folder = database.journal_folder(path)
     write_journal(folder / f"{now:%Y%m%dT%H%M%S}-import-{code}.jsonl", lines())
 
@@ -185,7 +186,9 @@ def write_plays(
 def summary_lines(result: PlaysImport) -> list[str]:
     """Return the result of an import as lines for the terminal, with each refused file."""
     new = sum(result.plays.values())
-    by_study = ", ".join(f"{study} {count}" for study, count in result.plays.items())
+    by_study = ", ".join(
+        f"{' '.join(study.split())} {count}" for study, count in result.plays.items()
+    )
     verdicts = pluralize(result.verdicts, "verdict")
     lines = [f"imported {pluralize(new, 'play')} ({by_study}) and {verdicts}"]
     if not new:
@@ -196,4 +199,5 @@ def summary_lines(result: PlaysImport) -> list[str]:
         left = pluralize(result.verdicts_left_out, "verdict")
         lines.append(f"left out {left} on plays without the sides proposition and opposition")
     lines += [f"refused {item.name}: {item.reason}" for item in result.refused]
-    return lines + ([f"not folded yet: {result.put_off}"] if result.put_off else [])
+    lines += [f"not folded yet: {result.put_off}"] if result.put_off else []
+    return [printable(line) for line in lines]

@@ -51,6 +51,17 @@ LEFT_OUT = """
         union select h.episode from hanging h join found f on h.parent = f.episode)
     from found
 """
+# Runs of one id that differ in what they say of the study's source: both stand.  Imports of older
+# programs had the study's name alone in their id.
+NAMESAKES = """
+    select * replace (
+        concat_ws(' ', run, origin, case when simulated then 'simulated' end) as run)
+    from ({theirs}) o
+    where exists (from store.runs h where h.run = o.run and
+        (o.origin is distinct from h.origin or (o.simulated and not coalesce(h.simulated, false))))
+    and not exists (from store.runs h where
+        h.run = concat_ws(' ', o.run, o.origin, case when o.simulated then 'simulated' end))
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +182,8 @@ def take_in(con: Connection, path: Path, other: Path, pending: Sequence[Path]) -
             plays = [column for column in ("episode", "scoring") if column in TABLES[name].columns]
             where = " and ".join(f"{column} not in (from left_out)" for column in plays) or "true"
             sources = [f"select {columns} from other.{name} anti join store.{name} using ({key})"]
+            if name == "runs":
+                sources.append(NAMESAKES.format(theirs=theirs(name, columns)))
             if name in parts:
                 sources.append(new_rows(name, parts[name]))
             # One after the other: the second is compared with what the first has inserted.

@@ -112,7 +112,7 @@ RECORD_VIEWS: dict[str, View] = {
         select study, min(started_at) as created_at,
                first(git_commit order by started_at) as git_commit,
                first(versions order by started_at) as versions, bool_or(simulated) as simulated,
-               first(origin order by started_at) as origin
+               string_agg(distinct origin, '; ' order by origin) as origin
         from runs group by study order by created_at, study
         """,
         {

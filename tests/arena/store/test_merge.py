@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import duckdb
@@ -10,6 +11,7 @@ import pytest
 from arena.cli.main import main
 from arena.errors import RefusedError, StoreError
 from arena.exports.tables import export
+from arena.imports.formats import import_format
 from arena.play.run import Arena, RunSelection
 from arena.store import connection
 from arena.store.database import create, journal_folder
@@ -154,3 +156,32 @@ def test_a_hundred_stores_are_merged_in_one_command(
     assert "(100 of 100)" in capsys.readouterr().out
     found = Arena(together).sql("select count(*), count(distinct text) from turns").rows
     assert found == ((100, 100),)
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_a_merge_keeps_the_simulated_mark_and_each_source_of_imports(
+    tmp_path: Path, old: bool
+) -> None:
+    """Two stores have imported plays of one study, the second simulated ones, a third others."""
+    real, made_up, other = (tmp_path / f"{name}.duckdb" for name in "abc")
+    for path, words, simulated in ((real, "hi", False), (made_up, "ho", True), (other, "ha", None)):
+        play = {"study": "x", "messages": [{"name": "ann", "content": words}]}
+        file = tmp_path / f"{words}.json"
+        file.write_text(json.dumps(play | {"simulated": simulated}))
+        import_format("json", file, path)
+    with duckdb.connect(other) as con:
+        con.execute("update runs set origin = 'imported from elsewhere'")
+    for path in (real, made_up, other) if old else ():
+        with duckdb.connect(path) as con:
+            con.execute("update runs set run = 'import-x'")
+    folder = tmp_path / "tables"
+    export(made_up, folder, "parquet")
+    for theirs in (made_up, folder):
+        path = tmp_path / f"{theirs.stem}-all.duckdb"
+        create(path)
+        for source in (real, theirs, other):
+            merge(path, source)
+        assert Arena(path).sql("select simulated, origin from studies").rows == (
+            (True, "imported from elsewhere; imported from json"),
+        )
+        assert merge(path, theirs) == (0, 0)
