@@ -174,16 +174,7 @@ def accuracy_chart(rows: Sequence[Row], words: ChartTitle) -> Chart:
         scale={"type": "log" if wide else "linear", "zero": False, "nice": True, "padding": 14},
         axis=under,
     )
-    ends = [
-        value
-        for row in shown
-        for value in (row["percent"], row["low"], row["high"])
-        if value is not None
-    ]
-    domain = [
-        max(0, 5 * math.floor(min(ends) / 5 - 0.2)),
-        min(100, 5 * math.ceil(max(ends) / 5 + 0.2)),
-    ]
+    domain = part_of_scale(shown)
     y, low = (
         quantitative(
             entry,
@@ -217,6 +208,17 @@ def accuracy_chart(rows: Sequence[Row], words: ChartTitle) -> Chart:
         layer(sized, point, marks),
     ]
     return finish_chart({"layer": layers, "height": 230 + 12 * len(names)}, words)
+
+
+def part_of_scale(rows: Sequence[Row]) -> list[int]:
+    """Return the ends of an axis in percent that holds shares and their intervals."""
+    ends = [
+        row[entry] for row in rows for entry in ("percent", "low", "high") if row[entry] is not None
+    ]
+    return [
+        max(0, 5 * math.floor(min(ends) / 5 - 0.2)),
+        min(100, 5 * math.ceil(max(ends) / 5 + 0.2)),
+    ]
 
 
 def mark_sizes(count: int) -> list[float]:
