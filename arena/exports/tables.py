@@ -8,7 +8,6 @@ and raw replies are in them, as in the store.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -20,9 +19,9 @@ from analysis.read.selection import ALL, Selection, open_selected
 from arena.errors import StoreError
 from arena.exports.formats import ExportOptions, check_new_folder
 from arena.store.migrations import quote_sql
-from arena.store.parquet_folder import INFO
+from arena.store.parquet_folder import write_info
 from arena.store.query import select_without_formulas
-from arena.store.schema import JOURNALED, SCHEMA_VERSION, TABLES
+from arena.store.schema import JOURNALED, TABLES
 from arena.store.tempdir import scratch
 from arena.store.views.registry import ALL_VIEWS, VIEWS, statement
 from arena.text import plain_name
@@ -146,9 +145,10 @@ def write_by_study(
     finally:
         for name, value in before.items():
             con.execute(f"set {name} = {quote_sql(str(value))}")
-    (folder / INFO).write_text(json.dumps({"schema_version": SCHEMA_VERSION}) + "\n")
     (folder / "README.md").write_text(README.format(name=folder.name), encoding="utf-8")
     (folder / "views.sql").write_text("\n".join(view_statements()), encoding="utf-8")
+    # The last file: without it the folder is no store.
+    write_info(folder)
     return written
 
 

@@ -1,6 +1,6 @@
 """Read the tables of a store from a folder of Parquet files, as `arena export` writes it.
 
-    FOLDER/store_info.json              the version of the tables
+    FOLDER/store_info.json              the version of the tables, and all files
     FOLDER/turns/study=NAME/0.parquet   a table, in files by study
     FOLDER/subjects/0.parquet           a table that studies share
 
@@ -29,22 +29,44 @@ def is_parquet_folder(path: Path) -> bool:
     return (path / INFO).is_file()
 
 
+def write_info(folder: Path) -> None:
+    """Write the version of the tables and the size of each file, by which a lost one is missed."""
+    info = {"schema_version": SCHEMA_VERSION, "files": sizes_of(folder)}
+    (folder / INFO).write_text(json.dumps(info, indent=1) + "\n")
+
+
+def sizes_of(folder: Path) -> dict[str, int]:
+    """Return the bytes of each file of the tables, by its path within the folder."""
+    files = (file for name in JOURNALED for file in (folder / name).rglob("*.parquet"))
+    return {file.relative_to(folder).as_posix(): file.stat().st_size for file in sorted(files)}
+
+
 def check_folder(folder: Path) -> None:
-    """Raise StoreError unless the folder holds exported tables that this program can read."""
+    """Raise StoreError unless the folder holds whole tables that this program can read."""
     try:
-        version = json.loads((folder / INFO).read_bytes())["schema_version"]
+        info = json.loads((folder / INFO).read_bytes())
+        version, files = info["schema_version"], dict(info.get("files", {}))
+        here = sizes_of(folder)
     except FileNotFoundError:
         raise StoreError(
             f"{folder} is a folder without {INFO}: name a store, or a folder of tables that `arena"
-            " export FOLDER --format parquet` has written"
+            " export FOLDER --format parquet` has written to its end"
         ) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreError(f"{folder / INFO} cannot be read: export the tables anew") from error
-    if not isinstance(version, int) or version > SCHEMA_VERSION:
+    if type(version) is not int or version < 1:
+        raise StoreError(f"{folder / INFO} names no schema version: export the tables anew")
+    if version > SCHEMA_VERSION:
         raise StoreError(
             f"{folder} has schema version {version}, this program reads {SCHEMA_VERSION}: it was"
             " written by a newer arena; update"
         )
+    # Folders of older programs do not list their files.
+    if files and files != here:
+        name = min(name for name in files.keys() | here.keys() if files.get(name) != here.get(name))
+        wrong = "lacks" if name not in here else "holds more than was exported:"
+        wrong = "holds in another size than was exported" if name in files.keys() & here else wrong
+        raise StoreError(f"{folder} {wrong} {name}: copy the whole folder anew, or export it again")
 
 
 def rows_of_folder(con: Connection, folder: Path, name: str) -> str:
