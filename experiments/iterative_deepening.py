@@ -34,6 +34,7 @@ from agents.simulated.reasoner_truth import expected_after_triggers, profile_in
 from analysis.reports.beside_paper import print_beside
 from arena import Arena, Arm, Sampling, Study
 from arena.cli.study_program import run_study_program
+from arena.errors import StudyError
 from arena.studies.questions import questions as read_questions
 from protocols.iterative_deepening import Pick, boundaries, iterative_deepening
 
@@ -63,11 +64,17 @@ def study(
     """Return the plain arm, the cuts without a sentence, and one arm for each growth.
 
     `questions` is a file or a name of the hub, with the columns `question` and `answer`, or else
-    `number` simulated questions.  `reopen` is on for simulated replies, which are short.
+    `number` simulated questions.  `reopen` is on for simulated replies, which are short.  Raises
+    StudyError where no boundary lies before the limit.
     """
     simulated = model.startswith("sim/")
     sizes = SIMULATED_SIZES if simulated else SIZES
-    first, last = budget or sizes[0], limit or sizes[1]
+    first = sizes[0] if budget is None else budget
+    last = sizes[1] if limit is None else limit
+    if first >= last:
+        raise StudyError(
+            f"the first boundary comes before the limit; budget is {first} and limit is {last}"
+        )
     solver = agent(model, sampling=Sampling(temperature=temperature), drop_unsupported=True)
     subjects = (
         read_questions(questions, question=question, gold=answer)

@@ -48,10 +48,11 @@ from agents.simulated.passages import simulated_passages
 from analysis.reports.beside_paper import print_beside
 from arena import Agent, Arena, Arm, Sampling, Stage, Study
 from arena.cli.study_program import run_study_program
+from arena.errors import StudyError
 from arena.studies.lineups import Lineup, agents_in
 from arena.studies.questions import questions as read_questions
 from protocols.oversight import consultancy, judged_debate
-from protocols.oversight_judges import Quotes, Verdict, judge_alone, panel
+from protocols.oversight_judges import SHOWN, Quotes, Verdict, judge_alone, panel, scoring
 
 ADVOCATES = ["sim/advocate:skill=0.6"]
 JUDGE = "sim/evidence_judge:trust=0.7:doubt=0.7"
@@ -111,10 +112,14 @@ def study(
     """Return the debates, consultancies and baselines of a paper, and further judges of them.
 
     `questions` is a file with the columns `question`, `answer` and `passage`, of which the first
-    `number` are asked, or else `number` simulated ones.
+    `number` are asked, or else `number` simulated ones.  Raises StudyError for a judge that cannot
+    judge: a simulated model of another kind, or one without the probabilities of a verdict.
     """
     debaters = [agent(each, sampling=Sampling(temperature=temperature)) for each in models]
     reader = agent(judge)
+    others = [agent(each) for each in judges or ()]
+    for each in (reader, *others):
+        check_judge(each, verdict)
     shared: Options = {"quotes": quotes, "verdict": verdict}
     if rounds is not None:
         shared["rounds"] = rounds
@@ -136,13 +141,12 @@ def study(
         ),
         *consultancies(preset, debaters, reader, shared),
     ]
-    if best_of > 1 or critiques:
+    if best_of != 1 or critiques:
         options = next(iter(DEBATES[preset].values()))
         arms.append(Arm("debate, optimised", judged_debate, pairs, {**options, **shared, **better}))
     played = Study(NAME, arms, subjects, repeats)
-    if not judges:
+    if not others:
         return [played]
-    others = [agent(each) for each in judges]
     alone = [
         Arm(arm.label, judge_alone, [{"judge": other} for other in others], arm.options)
         for arm in arms
@@ -159,6 +163,15 @@ def study(
             verdict=verdict,
         ),
     ]
+
+
+def check_judge(judge: Agent, verdict: Verdict) -> None:
+    """Raise StudyError for an agent that cannot judge, or not by this kind of verdict."""
+    name = judge.model.name
+    if name.startswith("sim/") and not name.startswith("sim/evidence_judge"):
+        raise StudyError(f"{name} judges no debates; of simulated models sim/evidence_judge does")
+    if verdict == "logprobs":
+        scoring(judge, tuple(SHOWN))
 
 
 def baselines(judge: Agent, verdict: Verdict, *, has_text: bool) -> list[Arm]:

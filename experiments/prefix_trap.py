@@ -41,7 +41,7 @@ from arena.cli.study_program import run_study_program
 from arena.errors import StoreError, StudyError
 from arena.studies.questions import questions as read_questions
 from arena.tournaments.stages import count_episodes
-from arena.tournaments.wrong_starts import wrong_starts
+from arena.tournaments.wrong_starts import check_share, wrong_starts
 from protocols.leap import leap
 from protocols.self_consistency import self_consistency
 
@@ -87,7 +87,10 @@ def study(
     `questions` is a file or a name of the hub, with the columns `question` and `answer`, or else
     `number` simulated questions.  `share` is 0.15 as in the paper, 0.3 of simulated replies, which
     state no answer before; `sizes` are paths, turns, and tokens of a turn, a summary, an answer.
+    Raises StudyError for another share, or other sizes than five.
     """
+    if sizes is not None and len(sizes) != len(NAMES):
+        raise StudyError(f"sizes are {len(NAMES)} numbers: {', '.join(NAMES)}; found {len(sizes)}")
     simulated = model.startswith("sim/")
     solver = agent(model, sampling=Sampling(temperature=temperature), drop_unsupported=True)
     subjects = (
@@ -102,7 +105,8 @@ def study(
     )
     numbers = dict(zip(NAMES, sizes or (SIMULATED_SIZES if simulated else SIZES), strict=True))
     options: dict[str, object] = {**numbers, "top_k": top_k, "opens": opens}
-    begins = share or (0.3 if simulated else 0.15)
+    begins = (0.3 if simulated else 0.15) if share is None else share
+    check_share(begins)
     return [first, trapped("wrong starts", first, solver, options, begins)]
 
 

@@ -37,6 +37,7 @@ from agents.simulated.reasoner_truth import expected_after_questions
 from analysis.reports.beside_paper import print_beside
 from arena import Arena, Arm, Sampling, Study
 from arena.cli.study_program import run_study_program
+from arena.errors import StudyError
 from arena.studies.lineups import agents_in
 from arena.studies.questions import questions as read_questions
 from protocols.self_questioning import Polarity, self_questioning
@@ -71,6 +72,7 @@ def study(
 
     `questions` is a file or a name of the hub, with the columns `question`, `answer` and `passage`,
     or else `number` simulated judgements; without `passage` there is no arm with a text.
+    Raises StudyError for a question with another number of options than two.
     """
     sampling = Sampling(temperature=temperature, max_tokens=max_tokens)
     solvers = [agent(reference, sampling=sampling) for reference in models]
@@ -79,6 +81,11 @@ def study(
         if questions
         else simulated_judgements(number)
     )
+    for each in subjects:
+        if len(each.choices) != 2:
+            raise StudyError(
+                f"these are questions with two options; {each.text[:60]!r} has {len(each.choices)}"
+            )
     own = [{"solver": solver, "asker": solver} for solver in solvers]
     same: dict[str, object] = {"questions": asked, "polarity": polarity, "paths": paths}
     arms = [

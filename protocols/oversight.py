@@ -190,7 +190,7 @@ async def claims_of_sides(
 ) -> tuple[Claim, Claim] | None:
     """Return the answer of the first side, and the other; None for a choice that nobody can read.
 
-    Raises ProtocolError for a question that has not enough answers.
+    Raises StudyError for a question that has not enough answers.
     """
     right, wrong = assigned(question)
     if argues == "right":

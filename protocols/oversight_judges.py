@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from arena.errors import ProtocolError
+from arena.errors import StudyError
 from arena.grading.grade import LETTERS
 from arena.play.episode import Episode
 from arena.play.prompt import Prompt, passage
@@ -249,13 +249,13 @@ async def ask_to_decide(
 def scoring(agent: Agent, letters: tuple[str, ...]) -> Sampling:
     """Return the sampling with which the probabilities of letters can be read.
 
-    Raises ProtocolError for a model that serves no probabilities.
+    Raises StudyError for a model that serves no probabilities.
     """
     if "choices" in agent.model.capabilities:
         return Sampling(choices=letters)
     if "logprobs" in agent.model.capabilities:
         return replace(agent.sampling, logprobs=LIKELIEST)
-    raise ProtocolError(
+    raise StudyError(
         f"{agent.model.name} serves no probabilities of tokens, so that a verdict cannot be read"
         " off them; let the judge state its probability (verdict='words')"
     )
@@ -295,7 +295,7 @@ def draw_order(episode: Episode, claims: Sequence[Claim]) -> tuple[Claim, Claim]
 def assigned(question: Subject) -> tuple[Claim, Claim]:
     """Return the right answer, and the wrong one that stands behind it.
 
-    Raises ProtocolError for a question without two options and a right one.
+    Raises StudyError for a question without two options and a right one.
     """
     right = right_place(question)
     return claim_at(question, right), claim_at(question, right + 1)
@@ -319,10 +319,10 @@ def claim_at(question: Subject, place: int) -> Claim:
 
 
 def right_place(question: Subject) -> int:
-    """Return the place of the right answer; ProtocolError for a question without two answers."""
+    """Return the place of the right answer; StudyError for a question without two answers."""
     letters = LETTERS[: len(question.choices)]
     if len(letters) < 2 or question.gold is None or question.gold not in letters:
-        raise ProtocolError(
+        raise StudyError(
             "a judge decides between two answers: the question needs at least two options and the"
             f" letter of the right one; found {len(letters)} and {question.gold!r} for"
             f" {question.text[:60]!r}"

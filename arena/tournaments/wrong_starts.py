@@ -31,8 +31,7 @@ def wrong_starts(path: Path, study: str, share: float) -> tuple[Subject, ...]:
     answer goes with the question, and is told to nobody.  Raises StudyError where there is no wrong
     reply, or for another share.
     """
-    if not 0 < share <= 1:
-        raise StudyError(f"a start is a share of a reply, above 0 and up to 1; found {share:g}")
+    check_share(share)
     with open_live(path, ("episodes", "latest_answers", "latest_turns")) as con:
         rows = read_result(con, WRONG, [study]).dicts()
     found = []
@@ -47,3 +46,9 @@ def wrong_starts(path: Path, study: str, share: float) -> tuple[Subject, ...]:
             " questions, or more samples"
         )
     return tuple(found)
+
+
+def check_share(share: float) -> None:
+    """Raise StudyError unless a share of a reply is in (0, 1]."""
+    if not 0 < share <= 1:
+        raise StudyError(f"a start is a share of a reply, above 0 and up to 1; found {share:g}")

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from arena import Stage, Study
+from agents.scripted import scripted_model
+from arena import Agent, Arena, Stage, Study, run_stages
 from arena.errors import StudyError
 from arena.tournaments.study_file import load_stages
-from tests.experiments.test_asking_studies import EXPERIMENTS
+from tests.experiments.test_asking_studies import EXPERIMENTS, module_of
 
 
 def stages_of(name: str, *options: str) -> list[Stage | Study]:
@@ -48,10 +49,38 @@ REFUSED = [
     ("open_tasks", "ways=sample", "two ways"),
     ("open_tasks", "calls=1", "needs 3 calls; 1 are too few"),
     ("open_tasks", "criterion=", "criterion is empty"),
+    ("prefix_trap", "share=0", "above 0 and up to 1; found 0"),
+    ("prefix_trap", "share=1.5", "above 0 and up to 1; found 1.5"),
+    ("prefix_trap", "sizes=1", "sizes are 5 numbers: paths, turns"),
+    ("iterative_deepening", "budget=160", "budget is 160 and limit is 160"),
+    ("iterative_deepening", "budget=0", "option budget of iterative_deepening cannot be 0"),
+    ("self_questioning", "questions={three}", "questions with two options; 'Which.' has 3"),
+    ("oversight", "best_of=0", "option best_of of judged_debate cannot be 0"),
+    ("oversight", "judge=sim/solver", "sim/solver judges no debates"),
+    ("oversight", "judges=sim/author", "sim/author judges no debates"),
 ]
 
 
 @pytest.mark.parametrize(("name", "option", "words"), REFUSED)
-def test_options_that_cannot_be_played_are_refused(name: str, option: str, words: str) -> None:
+def test_options_that_cannot_be_played_are_refused(
+    tmp_path: Path, name: str, option: str, words: str
+) -> None:
+    row = {"question": "Which.", "answer": "A", "choices": ["one", "two", "three"]}
+    three = lines_in(tmp_path / "q.jsonl", row | {"passage": "A text."})
     with pytest.raises(StudyError, match=words):
-        stages_of(name, option)
+        run_stages(Arena(tmp_path / "a.duckdb"), stages_of(name, option.format(three=three)))
+    assert not (tmp_path / "a.duckdb").exists()
+
+
+def test_a_debate_about_a_question_without_options_is_refused_before_a_call(tmp_path: Path) -> None:
+    file = lines_in(tmp_path / "q.jsonl", {"question": "Which?", "answer": "one"})
+    arena = Arena(tmp_path / "a.duckdb")
+    with pytest.raises(StudyError, match="nothing was asked: a judge decides between two answers"):
+        run_stages(arena, stages_of("oversight", f"questions={file}"))
+    assert not arena.path.exists()
+
+
+def test_a_judge_that_cannot_state_the_verdict_is_refused() -> None:
+    judge = Agent("judge", scripted_model(lambda request: "A", name="judge"))
+    with pytest.raises(StudyError, match="serves no probabilities"):
+        module_of("oversight").check_judge(judge, "logprobs")

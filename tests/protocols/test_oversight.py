@@ -276,8 +276,9 @@ def test_both_wrong_is_told_by_neither() -> None:
 def test_a_question_without_two_answers_is_refused(tmp_path: Path) -> None:
     arena = Arena(tmp_path / "one.duckdb")
     plain = Subject("Where?", "question", "here")
-    arena.run(Study("one", [Arm("debate", judged_debate, [TWO])], [plain]))
-    assert "needs at least two options" in arena.sql("select error from episodes").rows[0][0]
+    with pytest.raises(StudyError, match=r"nothing was asked: .* needs at least two options"):
+        arena.run(Study("one", [Arm("debate", judged_debate, [TWO])], [plain]))
+    assert not arena.path.exists()
 
 
 def accuracy(options: Mapping[str, Any], lineup: Mapping[str, Agent], n: int = 40) -> float:
