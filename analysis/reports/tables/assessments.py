@@ -85,12 +85,11 @@ def jury_block(rows: Sequence[JuryRow]) -> Block:
             notes.append(f"{row.arm} against {row.against}: {row.without} readings are missing.")
     title = "Which text a jury that knows of no method prefers, percent of votes"
     notes.append(
-        "For the arm: each judge votes once in each order. Holm: against a half, over these rows."
-        " Mean reading: of the probabilities behind the votes, where judges give them."
+        "votes: for the arm, one a judge and order; Holm: against a half, over these rows;"
+        " reading: the mean of the probabilities behind the votes, where judges give them; first:"
+        " votes for the text that is read first; split: judgings whose orders disagree."
     )
-    headings = (
-        "arm, against, tasks, judges, for the arm (95%), Holm, mean reading, first read, split"
-    )
+    headings = "arm, against, tasks, judges, votes (95%), Holm, reading, first, split"
     return table(title, headings, cells, notes, text_columns=2)
 
 
