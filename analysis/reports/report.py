@@ -39,6 +39,7 @@ from analysis.reports.tables.estimators import estimators_document
 from analysis.reports.tables.standings import standings_document
 from analysis.reports.terminal import print_documents
 from arena.errors import StudyError
+from arena.store.database import select_rows
 from arena.text import html_notes, pluralize
 
 T = TypeVar("T")
@@ -266,8 +267,10 @@ def rank_report(
         " judge its debates with `arena run tournament -o judged=STUDY`; other votes inside plays"
         " are in `arena sql 'from ballots'`."
     )
+    imported = select_rows(path, "select study, origin from studies where origin <> 'played'")
+    origins: dict[str, str] = dict(imported.rows)
     documents = (
-        *map(standings_document, standings),
-        *map(vote_standings_document, by_votes),
+        *(standings_document(each, origins.get(each.study)) for each in standings),
+        *(vote_standings_document(each, origins.get(each.study)) for each in by_votes),
     )
     return Report((*standings, *by_votes), documents, empty, "arena rank")

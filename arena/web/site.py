@@ -222,6 +222,13 @@ def file_name(kind: str, name: str, query: Mapping[str, str]) -> str:
     return f"{folder}/{'.'.join(words) or 'index'}.{ending or 'html'}"
 
 
+def origin_of(site: Site, study: str) -> str | None:
+    """Return where the plays of an imported study come from; None: it was played."""
+    with site.store(["studies"]) as ask:
+        rows = ask("select origin from studies where study = ? and origin <> 'played'", [study])
+    return str(rows[0]["origin"]) if rows else None
+
+
 def has_open_run(db: Path) -> bool:
     """Return whether a living run writes into the store, so that open pages may change."""
     return any(is_locked(journal) for journal in journals(db))

@@ -84,11 +84,12 @@ def shares_block(title: str, what: str, shares: Sequence[ShareRow]) -> Block:
     return table(title, f"{what}, episodes, votes, share, 95% interval, by chance", rows)
 
 
-def vote_standings_document(standings: VoteStandings) -> Document:
+def vote_standings_document(standings: VoteStandings, origin: str | None = None) -> Document:
     """Return who won the votes inside the plays of a study."""
     heading = (
         f"{standings.study}: {pluralize(standings.episodes, 'episode')} with"
         f" {pluralize(standings.votes, 'vote')} inside"
+        f"{f', {origin}' if origin else ''}"
     )
     blocks = (
         strengths_block(standings),

@@ -58,12 +58,13 @@ def print_judged(path: Path, juries: Collection[str]) -> list[str]:
     return [study for study, _ in judged]
 
 
-def standings_document(standings: Standings) -> Document:
+def standings_document(standings: Standings, origin: str | None = None) -> Document:
     """Return the standings: who won, how the judges decided, and the missing verdicts."""
     counts = standings.verdicts
     heading = (
         f"{standings.study}: {standings.debates:,} debates, {standings.related.votes:,} votes out"
         f" of {counts.all:,} verdicts, {counts.missing:,} of them missing"
+        f"{f', {origin}' if origin else ''}"
     )
     blocks = (
         sentences_block(*jury_notes(standings)),

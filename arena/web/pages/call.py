@@ -38,6 +38,8 @@ COLUMNS = ("text", "reasoning", "reask_prompt", "reask_text", "public", "thought
 PLAY = """
     select p.*, s.text as subject_text, s.kind as subject_kind, s.source as subject_source,
            (select bool_or(simulated) from runs r where r.study = p.study) as simulated,
+           (select string_agg(distinct origin, '; ' order by origin) from runs r
+            where r.study = p.study and origin <> 'played') as origin,
            exists (from seats where seats.episode = p.episode and seat = 'proposition') as debate
     from plays p left join subjects s using (subject) where p.episode = ?
 """

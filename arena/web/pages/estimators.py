@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arena.errors import StudyError
-from arena.web.site import Page, PageContent, Query, Site
+from arena.web.site import Page, PageContent, Query, Site, origin_of
 
 if TYPE_CHECKING:
     from analysis.reports.blocks import Document
@@ -20,6 +20,7 @@ class EstimatorsContent(PageContent):
     """The contents of the page: the study's name, a document a table, and what is withheld."""
 
     study: str
+    origin: str | None
     documents: Sequence[Document]
     left_out: int
     min_group_size: int
@@ -38,7 +39,7 @@ def estimators(site: Site, name: str, query: Query) -> Page:
     if not shown:
         raise StudyError(f"there are no scores of replies of the study {name!r} to show")
     left = len(every) - len(shown)
-    content = EstimatorsContent(name, shown, left, MIN_GROUP_SIZE)
+    content = EstimatorsContent(name, origin_of(site, name), shown, left, MIN_GROUP_SIZE)
     return Page("estimators.html", f"Estimators on {name}", content, left_out=left)
 
 

@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from arena.errors import StudyError
 from arena.text import printable
-from arena.web.site import Document, Page, PageContent, Query, Site
+from arena.web.site import Document, Page, PageContent, Query, Site, origin_of
 
 if TYPE_CHECKING:
     from analysis.figures.figure import Figure
@@ -33,6 +33,7 @@ class FigureContent(PageContent):
     """The contents of a figure's page; `chosen` are the filters that are set."""
 
     study: str
+    origin: str | None
     figure: Figure
     drawing: Markup
     chosen: Mapping[str, str]
@@ -54,7 +55,7 @@ def figure(site: Site, name: str, query: Query) -> Page:
     # Hundreds of links would block the keyboard, which can use the list of debates instead.
     drawing = Markup(cached_svg(*key).replace("<a ", '<a tabindex="-1" '))
     chosen = {key: value for key, value in filters(query).items() if value}
-    content = FigureContent(name, drawn, drawing, chosen)
+    content = FigureContent(name, origin_of(site, name), drawn, drawing, chosen)
     return Page("figure.html", drawn.title, content, left_out=drawn.left_out)
 
 

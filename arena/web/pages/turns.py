@@ -37,7 +37,9 @@ EPISODE = """
            p.subject, p.repeat, p.started_at, m.kind as subject_kind, m.text, m.gold, m.choices,
            m.source as subject_source, m.passage,
            coalesce((select bool_or(simulated) from runs r where r.study = p.study), false)
-               as simulated
+               as simulated,
+           (select string_agg(distinct origin, '; ' order by origin) from runs r
+            where r.study = p.study and origin <> 'played') as origin
     from plays p left join subjects m using (subject) where p.episode in ($episodes)
 """
 STATUS = """
@@ -128,6 +130,7 @@ class EpisodeRecord:
     subject_source: str | None
     passage: str | None
     simulated: bool
+    origin: str | None
     seats: Mapping[str, EpisodeSeat]
     status: str = "open"
     error_kind: str | None = None

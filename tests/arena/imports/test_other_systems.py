@@ -56,7 +56,9 @@ def test_lechmazurs_order_of_strengths_and_own_minus_panel_margins_come_out(tmp_
 
 
 @pytest.mark.slow
-def test_reports_ranks_and_pages_are_made_of_every_kind(tmp_path: Path) -> None:
+def test_reports_ranks_and_pages_are_made_of_every_kind(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "arena.duckdb"
     take("lechmazur", made_up.lechmazur(tmp_path / "one"), path)
     take("llm-debate", made_up.llm_debate(tmp_path / "two"), path)
@@ -68,8 +70,15 @@ def test_reports_ranks_and_pages_are_made_of_every_kind(tmp_path: Path) -> None:
         take(kind, put(tmp_path / kind, content), path)
     assert len(study_reports(path)) == 6
     for words in (["report"], ["rank"], ["publish", str(tmp_path / "pages")]):
+        capsys.readouterr()
         assert main([*words, "--db", str(path)]) == 0
-    assert "imported from" in (tmp_path / "pages" / "index.html").read_text()
+        if words == ["rank"]:
+            assert "of them missing, imported from lechmazur/debate" in capsys.readouterr().out
+    pages = [tmp_path / "pages" / "index.html"]
+    for kind in ("debate", "question", "figure"):
+        pages += (tmp_path / "pages" / kind).glob("*.html")
+    assert {page.parent.name for page in pages} == {"pages", "debate", "question", "figure"}
+    assert [page.name for page in pages if "imported from" not in page.read_text()] == []
 
 
 def test_judgements_alone_and_packed_are_debates_without_turns(tmp_path: Path) -> None:
