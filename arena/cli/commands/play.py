@@ -383,11 +383,12 @@ def print_missing(path: Path, study: str) -> None:
 
     # The view has failed episodes too, whose errors were printed when their stage ended.
     missing = """
-        select what, phase, reason, n from missing
-        where study = ? and reason not like 'failed:%'"""
-    for what, phase, reason, count in select_rows(path, missing, [study]):
+        select what, phase, reason, sum(n)::bigint, list(arm order by arm) from missing
+        where study = ? and reason not like 'failed:%' group by all order by all"""
+    for what, phase, reason, count, arms in select_rows(path, missing, [study]):
         place = f" in {phase}" if phase else ""
-        print(f"  missing: {count} x {what}{place}: {printable(reason)}")
+        named = f" ({', '.join(filter(None, arms))})" if any(arms) else ""
+        print(f"  missing: {count} x {what}{place}: {printable(reason + named)}")
 
 
 def run_demo(options: argparse.Namespace) -> int:
