@@ -96,4 +96,7 @@ def check_new_folder(folder: Path) -> None:
     if folder.is_file():
         raise StoreError(f"{folder} is a file; name a new folder")
     if folder.exists() and any(folder.iterdir()):
-        raise StoreError(f"{folder} exists and is not empty; name a new folder")
+        raise StoreError(
+            f"{folder} exists and is not empty, perhaps of an export that was stopped; name a new"
+            " folder, or remove it"
+        )

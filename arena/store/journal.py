@@ -93,8 +93,11 @@ def write_journal(path: Path, lines: Iterable[bytes]) -> None:
             sync(file.fileno())
         draft.rename(path)
         sync_folder(path.parent)
-    except OSError as error:
+    except BaseException as error:
+        # Nothing would ever read or remove it.
         draft.unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         raise StoreError(f"cannot write the journal {path}: {error.strerror}") from error
 
 

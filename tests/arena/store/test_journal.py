@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
@@ -242,3 +243,13 @@ def test_a_disk_that_takes_no_more_at_the_very_end_is_not_passed_over(
         Arena(tmp_path / "a.duckdb").run(study(subjects=1))
     monkeypatch.undo()
     assert Arena(tmp_path / "a.duckdb").run(study(subjects=1)).replies == 0
+
+
+def test_a_journal_of_an_import_that_fails_leaves_no_draft(tmp_path: Path) -> None:
+    def lines() -> Iterator[bytes]:
+        yield line("plays", {"episode": "e"})
+        raise TypeError("a row that cannot be written")
+
+    with pytest.raises(TypeError):
+        write_journal(tmp_path / "import.jsonl", lines())
+    assert list(tmp_path.iterdir()) == []

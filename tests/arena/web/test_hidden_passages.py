@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from agents import agent
 from agents.simulated.passages import simulated_passages
 from arena import Arena, Arm, Study, run_stages
+from arena.cli.main import main
 from arena.store.database import open_live
 from arena.web.pages import PAGES
 from arena.web.pages.call import find_step, request_or_reason
@@ -88,3 +91,22 @@ def test_the_view_of_a_prompt_has_the_passage_and_the_words_that_were_said(playe
     checked = [words for face, words, _ in rows if face == "checked"]
     assert checked
     assert all("<quote>" in words for words in checked)
+
+
+def test_public_exports_hold_of_a_passage_the_quotes_of_debaters_alone(
+    played: Path, tmp_path: Path
+) -> None:
+    (subject,) = simulated_passages(1)
+    folder = tmp_path / "out"
+    assert main(["export", str(folder), "--format", "json", "--db", str(played)]) == 0
+    texts = "\n".join(
+        message["content"] or ""
+        for file in folder.glob("*/*.json")
+        for message in json.loads(file.read_text())["messages"]
+    )
+    assert "<quote>" in texts
+    unquoted = re.sub(r"<quote>.*?</quote>", "", texts, flags=re.DOTALL)
+    pieces = [subject.passage[at : at + 40] for at in range(0, len(subject.passage) - 40, 10)]
+    assert any(piece in texts for piece in pieces)
+    assert not [piece for piece in pieces if piece in unquoted]
+    assert not [file for file in folder.rglob("*.json") if subject.passage in file.read_text()]
