@@ -184,12 +184,14 @@ class CertaintyStop(Decoding):
     """
 
     by: ClassVar[str] = "certainty_stop"
-    threshold: float
+    threshold: float = math.nan
     window: int = 64
     least: int = 0
     end: str = "</think>"
 
     def __post_init__(self) -> None:
+        if isinstance(self.threshold, float) and math.isnan(self.threshold):
+            raise StudyError("CertaintyStop needs a threshold in nats, such as threshold=8.0")
         check_number("threshold", self.threshold, 0, math.inf)
         check_count("window", self.window, 1)
         check_count("least", self.least, 0)

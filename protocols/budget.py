@@ -56,13 +56,12 @@ def arms(
 ) -> list[Arm]:
     """Return one arm for each protocol, with this agent and the same budget a question.
 
-        `calls` is the most that a protocol may make; each gets its `options_for_calls(calls)`, else
-    its    own defaults.  A name such as "round_table:reconcile" is a preset of a protocol.
-    `tokens` is     the most that may be generated in all: every call may generate tokens // (the
-    calls that the protocol makes), set as the `max_tokens` of its agent.  Both may be     given.
-    `protocols` are functions or names (`protocols.named`); `best_of_n` is not among the     usual
-    ones, since not every model gives token probabilities.  A last call is greedy if the model
-    takes a temperature.
+    `calls` is the most that a protocol may make; each gets its `options_for_calls(calls)`, else its
+    own defaults.  A name such as "round_table:reconcile" is a preset of a protocol.  `tokens` is
+    the most that may be generated in all: every call may generate tokens // (the calls that the
+    protocol makes), set as the `max_tokens` of its agent.  Both may be given.  `protocols` are
+    functions or names (`protocols.named`); `best_of_n` is not among the usual ones, since not every
+    model gives token probabilities.  A last call is greedy if the model takes a temperature.
 
     Where no answer can be read a protocol asks once more, which neither budget counts: at worst
     twice as many calls are made.  `reask=False` asks nothing again.
@@ -149,8 +148,8 @@ def options_function(protocol: Protocol) -> Callable[[int], Options]:
     function: Callable[[int], Options] | None = names.get("options_for_calls")
     if function is None:
         raise StudyError(
-            f"the module of {protocol_name(protocol)} has no function `options_for_calls`, which"
-            " gives its options for a number of calls"
+            f"{protocol_name(protocol)} is not sized by a number of calls a question: its module"
+            " has no function `options_for_calls`"
         )
     return function
 

@@ -121,3 +121,8 @@ def test_an_agent_that_was_made_by_hand_is_refused_before_the_first_call(tmp_pat
     with pytest.raises(StudyError, match="soft_thinking is a way of decoding"):
         Arena(tmp_path / "a.duckdb").run(study)
     assert calls == []
+
+
+def test_a_stop_without_a_threshold_is_refused_in_a_sentence() -> None:
+    with pytest.raises(StudyError, match="CertaintyStop needs a threshold in nats"):
+        CertaintyStop()

@@ -108,7 +108,10 @@ def test_a_model_that_refuses_a_temperature_is_not_asked_for_one() -> None:
         ({"calls": 2}, "too few"),
         ({"tokens": 9}, "too few for the"),
         ({"calls": 9, "protocols": ["majority"]}, "no protocol 'majority'"),
-        ({"calls": 9, "protocols": ["debate"]}, "has no function `options_for_calls`"),
+        (
+            {"calls": 9, "protocols": ["debate"]},
+            "debate is not sized by a number of calls a question",
+        ),
     ],
 )
 def test_what_cannot_be_compared_is_refused(asked: dict, words: str) -> None:
