@@ -73,7 +73,7 @@ def test_reports_ranks_and_pages_are_made_of_every_kind(
         capsys.readouterr()
         assert main([*words, "--db", str(path)]) == 0
         if words == ["rank"]:
-            assert "of them missing, imported from lechmazur/debate" in capsys.readouterr().out
+            assert "of them missing, imported from llm_debate" in capsys.readouterr().out
     pages = [tmp_path / "pages" / "index.html"]
     for kind in ("debate", "question", "figure"):
         pages += (tmp_path / "pages" / kind).glob("*.html")
