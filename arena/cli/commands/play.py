@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from arena.tournaments.stages import Stages
 
 
-# What `arena report` can show of a study: debates, or answers to questions.
 # The studies whose replies were scored by these.
 # Which texts a jury prefers stands in the report of their study, not among estimators.
 SCORED = """
@@ -33,6 +32,7 @@ SCORED = """
     where list_contains(?, s.scoring_study)
       and s.name not in ('preferred', 'preferred by a jury') order by 1
 """
+# What `arena report` can show of a study: debates, or answers to questions.
 REPORTABLE = """
     select study from episodes join seats using (episode) where seat = 'proposition'
     union
