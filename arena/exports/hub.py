@@ -43,7 +43,8 @@ CONFIGURATIONS = {
         from seats s join episodes e using (episode) where {studies}
     """,
     "turns": """
-        select e.study, t.episode, t.seat, t.step, t.phase, t.round, t.public as text, t.answer,
+        select e.study, t.episode, t.seat, t.step, t.phase, t.round, t.public as text,
+               case when {shown} or coalesce(t.public, '') <> '' then t.answer end as answer,
                case when {shown} then t.confidence end as confidence,
                case when {shown} or t.confidence is null then t.confidence_status
                     else 'private' end as confidence_status,

@@ -278,6 +278,9 @@ def message_of(row: tuple[Any, ...], private: bool) -> Message:
         if not shown:
             confidence = None
             status = "private" if status == "read" else status
+        # Of a turn that others read nothing of, they read no answer.
+        if not public and not shown:
+            answer = None
     return Message(
         seat,
         step,

@@ -10,10 +10,14 @@ import duckdb
 import orjson
 import pytest
 
+from analysis.read.selection import ALL
 from arena.cli.main import main
-from arena.exports.formats import FORMATS, TRANSCRIPTS
+from arena.exports.formats import FORMATS, TRANSCRIPTS, ExportOptions
+from arena.exports.transcripts import transcripts_for
 from arena.play.run import Arena
+from arena.tournaments.stages import run_stages
 from arena.types import Request, Subject
+from experiments import oversight
 from tests.fake_agents import agent, study
 from tests.other_readers import read_with
 
@@ -169,3 +173,18 @@ def test_an_option_of_another_format_is_refused(
     for kind in OF_TRANSCRIPTS:
         assert main([*words, kind]) == 2
         assert "is not empty" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_judges_private_leaning_stands_in_no_public_export(tmp_path: Path) -> None:
+    played = oversight.study(preset="michael", number=3)
+    path = tmp_path / "a.duckdb"
+    run_stages(Arena(path), played)
+    sql = "select count(*) from latest_turns where coalesce(public, '') = '' and answer is not null"
+    [(leanings,)] = Arena(path).sql(sql).rows
+    assert leanings > 0
+    for private in (False, True):
+        options = ExportOptions("json", ALL, private=private)
+        plays = [*transcripts_for(path, options)]
+        hidden = [turn for play in plays for turn in play.turns if not turn.text and turn.answer]
+        assert len(hidden) == (leanings if private else 0)
