@@ -186,5 +186,5 @@ def test_a_judges_private_leaning_stands_in_no_public_export(tmp_path: Path) -> 
     for private in (False, True):
         options = ExportOptions("json", ALL, private=private)
         plays = [*transcripts_for(path, options)]
-        hidden = [turn for play in plays for turn in play.turns if not turn.text and turn.answer]
+        hidden = [turn for play in plays for turn in play.messages if not turn.text and turn.answer]
         assert len(hidden) == (leanings if private else 0)
