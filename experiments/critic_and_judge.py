@@ -31,7 +31,8 @@ from arena.studies.questions import questions as read_questions
 from protocols.critic_and_judge import critic_and_judge
 
 BY_SEAT = """
-    from (select arm, seat, count(correct) as decided, round(100 * avg(correct::int), 1) as percent_right,
+    from (select arm, seat, count(correct) as decided,
+                 round(100 * avg(correct::int), 1) as percent_right,
                  count(*) - count(correct) as missing
           from latest_answers join episodes using (episode)
           where study = ? and not final group by all)
