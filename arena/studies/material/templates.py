@@ -44,13 +44,13 @@ def shopping(rng: random.Random) -> Made:
 
 def journeys(rng: random.Random) -> Made:
     """Ask for the time of arrival after two rides and a wait."""
-    start = datetime(2000, 1, 1, rng.randint(5, 11), rng.randint(0, 59))
+    start = datetime(2000, 1, 1, rng.randint(12, 16), rng.randint(0, 59))
     first, wait, second = rng.randint(25, 170), rng.randint(6, 48), rng.randint(25, 170)
     arrival = start + timedelta(minutes=first + wait + second)
     text = (
-        f"A train leaves at {start:%H:%M} and rides for {first} minutes. The next train leaves"
-        f" {wait} minutes later and rides for {second} minutes. How many minutes after noon, 12:00,"
-        " does the second train arrive? Give a negative number if it arrives before noon."
+        f"A train leaves at {start:%H:%M} and arrives after {first} minutes. A second train leaves"
+        f" {wait} minutes after that arrival and travels for {second} minutes. How many minutes"
+        " after noon, 12:00, does the second train arrive?"
     )
     noon = datetime(2000, 1, 1, 12, 0)
     return text, str(int((arrival - noon).total_seconds() // 60)), ()
@@ -58,7 +58,7 @@ def journeys(rng: random.Random) -> Made:
 
 def calendar(rng: random.Random) -> Made:
     """Ask for the day of the week some days after a date."""
-    day = date(rng.randint(2001, 2025), 1, 1) + timedelta(days=rng.randint(0, 364))
+    day = date(rng.randint(2001, 2024), 1, 1) + timedelta(days=rng.randint(0, 364))
     after = rng.randint(20, 400)
     text = (
         f"{day.day} {day:%B} {day.year} was a {WEEKDAYS[day.weekday()]}. Which day of the week was"
@@ -70,7 +70,7 @@ def calendar(rng: random.Random) -> Made:
 def letters(rng: random.Random) -> Made:
     """Ask how often a letter occurs in a few words."""
     words = rng.sample(WORDS, rng.randint(4, 7))
-    letter = rng.choice("erantl")
+    letter = rng.choice([each for each in "erantl" if each in "".join(words)])
     text = (
         f"How many times does the letter {letter} occur in these words, taken together:"
         f" {', '.join(words)}?"
@@ -139,12 +139,14 @@ def statement(
 
 def walks(rng: random.Random) -> Made:
     """Ask how many streets lie between the end of a walk on a grid and its start."""
-    x = y = 0
-    steps = []
-    for _ in range(rng.randint(4, 6)):
-        direction, number = rng.choice(list(DIRECTIONS)), rng.randint(1, 9)
-        x, y = x + DIRECTIONS[direction][0] * number, y + DIRECTIONS[direction][1] * number
-        steps.append(f"{number} blocks {direction}")
+    x, y, steps = 0, 0, list[str]()
+    while x == y == 0:
+        last, steps = "", []
+        for _ in range(rng.randint(4, 6)):
+            last = rng.choice([each for each in DIRECTIONS if each != last])
+            number = rng.randint(2, 9)
+            x, y = x + DIRECTIONS[last][0] * number, y + DIRECTIONS[last][1] * number
+            steps.append(f"{number} blocks {last}")
     text = (
         f"In a city whose streets form a square grid somebody walks {', then '.join(steps)}. How"
         " many blocks is the shortest way back to the start along the streets?"
@@ -154,7 +156,8 @@ def walks(rng: random.Random) -> Made:
 
 def sequences(rng: random.Random) -> Made:
     """Ask for a later number of a sequence whose rule is given."""
-    first, second = rng.randint(1, 6), rng.randint(2, 9)
+    # So that the numbers grow and none is negative.
+    first, second = rng.randint(1, 6), rng.randint(8, 15)
     change, place = rng.randint(1, 4), rng.randint(6, 9)
     numbers = [first, second]
     while len(numbers) < place:
@@ -187,7 +190,7 @@ def recipes(rng: random.Random) -> Made:
     needed = -(-grams * factor // packs)
     text = (
         f"A recipe for {people} people takes {grams} grams of flour. Flour is sold in packs of"
-        f" {packs} grams. How many packs must be bought to cook it for {guests} people?"
+        f" {packs} grams. What is the smallest number of packs that is enough for {guests} people?"
     )
     return text, str(needed), ()
 
@@ -215,13 +218,17 @@ def sorting(rng: random.Random) -> Made:
     words = rng.sample(WORDS, 6)
     place = rng.randint(2, 5)
     ordinal = {2: "second", 3: "third", 4: "fourth", 5: "fifth"}[place]
-    text = f"Sort these words by the alphabet: {', '.join(words)}. Which is the {ordinal}?"
+    text = (
+        f"Sort these words alphabetically, from A to Z: {', '.join(words)}. Which of them is then"
+        f" the {ordinal}?"
+    )
     return text, "ABCDEF"[words.index(sorted(words)[place - 1])], tuple(words)
 
 
 def divisors(rng: random.Random) -> Made:
     """Ask how many whole numbers in a range are divisible by one number and not by another."""
-    by, but = rng.sample([2, 3, 4, 5, 6, 7], 2)
+    pairs = itertools.permutations([2, 3, 4, 5, 6, 7], 2)
+    by, but = rng.choice([(a, b) for a, b in pairs if a % b])
     low = rng.randint(10, 60)
     high = low + rng.randint(30, 70)
     number = sum(n % by == 0 and n % but != 0 for n in range(low, high + 1))
@@ -244,8 +251,9 @@ def programs(rng: random.Random) -> Made:
     for _ in range(times):
         value = 2 * value if value < limit else value - add
     text = (
-        f"A counter begins at {start}. {times} times in a row this is done: if the counter is below"
-        f" {limit}, it is doubled, otherwise {add} is taken away. What is the counter at the end?"
+        f"A counter begins at {start}. This step is done {times} times in a row: if the counter is"
+        f" below {limit}, it is doubled; otherwise {add} is subtracted from it. What is the counter"
+        " at the end?"
     )
     return text, str(value), ()
 
@@ -257,7 +265,7 @@ def meetings(rng: random.Random) -> Made:
     latest, earliest = 0, 24 * 60
     for _ in people:
         begin = 8 * 60 + rng.randint(0, 16) * 10
-        end = begin + rng.randint(15, 36) * 10
+        end = begin + rng.randint(18, 36) * 10
         spans.append((begin, end))
         latest, earliest = max(latest, begin), min(earliest, end)
     lines = [
@@ -265,7 +273,7 @@ def meetings(rng: random.Random) -> Made:
         for name, (a, b) in zip(people, spans, strict=True)
     ]
     text = f"{' '.join(lines)} For how many minutes are all three free at the same time?"
-    return text, str(max(0, earliest - latest)), ()
+    return text, str(earliest - latest), ()
 
 
 TEMPLATES: dict[str, Template] = {
