@@ -359,8 +359,8 @@ def contestant_rows(
                 *wins_of(verdicts, by_sum, number),
             )
         )
-    # nan compares false with everything, so that it needs a key of its own to stand last.
-    rows.sort(key=lambda row: (isnan(row.strength.mean), -row.strength.mean, row.agent))
+    # nan needs a key of its own to stand last; equal strengths differ in bits by the machine.
+    rows.sort(key=lambda row: (isnan(row.strength.mean), -round(row.strength.mean, 9), row.agent))
     return tuple(rows)
 
 

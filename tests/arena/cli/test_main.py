@@ -278,7 +278,7 @@ def test_the_exported_tables_can_be_read_back(here: Path) -> None:
 
     main(["run", write_study()])
     assert main(["export", "out"]) == 0
-    assert duckdb.sql("select count(*) from 'out/turns.parquet'").fetchall() == [(12,)]
+    assert duckdb.sql("select count(*) from 'out/turns/*/*.parquet'").fetchall() == [(12,)]
     assert main(["export", "out"]) == 2
 
 

@@ -74,7 +74,9 @@ def test_pages_show_images_and_the_messages_of_a_chat(
 ) -> None:
     [(episode,)] = Arena(store).sql("select episode from episodes where study = 's'").rows
     assert main(["show", episode, "--public", "--db", str(store)]) == 0
-    assert f"It is a cat.\nimage 1 of 1: image/png, sha256 {HASH}\n" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "\nIt is a cat.\n" in shown
+    assert shown.count(f"\nimage 1 of 1: image/png, sha256 {HASH}\n") == 1
     debate_page, call, text = get(
         store,
         f"/debate/{episode}",
