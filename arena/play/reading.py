@@ -216,6 +216,7 @@ def public_in_form(read: Reader, form: str) -> str | None:
     try:
         return read_reply(read, Reply(form, finish_reason="stop"), "the dry run").public
     except Exception:
+        # A form holds no reply, which a reader may say; then the estimate takes other words.
         return None
 
 

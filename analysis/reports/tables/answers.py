@@ -22,6 +22,10 @@ from analysis.statistics.answer_changes import Change
 from analysis.statistics.bootstrap import Interval
 from arena.text import pluralize
 
+ONCE = (
+    "Seats that answered more than once alone: a talk that ends when all agree is in these"
+    " rows only where they did not."
+)
 # All pairs of ten arms still fit on a page.
 MOST_PAIRS = 45
 FEW_PAIRS = 10
@@ -152,7 +156,8 @@ def flip_blocks(answers: AnswerFindings) -> Iterator[Block]:
         for row in answers.flips
     ]
     headings = "arm, seats, unreadable, flipped % (95% interval), to right, to wrong"
-    yield table("Another answer at the end than at the beginning", headings, rows)
+    notes = [ONCE] if rows else []
+    yield table("Another answer at the end than at the beginning", headings, rows, notes)
     contrasts = [
         (
             *(row.isolates, row.arm, row.against, row.difference.clusters),
