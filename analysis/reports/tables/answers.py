@@ -23,8 +23,8 @@ from analysis.statistics.bootstrap import Interval
 from arena.text import pluralize
 
 ONCE = (
-    "Seats that answered more than once alone: a talk that ends when all agree is in these"
-    " rows only where they did not."
+    "Only seats that answered more than once are counted: a talk that ends when all agree is in"
+    " these rows where they did not agree at once."
 )
 # All pairs of ten arms still fit on a page.
 MOST_PAIRS = 45
