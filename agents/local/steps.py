@@ -234,18 +234,28 @@ class Steps:
             end = self._append(draft, step.token(index, draft, tokens[index], numbers[index]))
             if end is not None:
                 ended.append((draft, end))
-        self._end(ended)
-        self._take_guesses(step, tokens, numbers)
+        # The end of a reply moves rows, of which only as much is kept as is known to be filled: so
+        # first all guesses are taken.
+        self._end(ended + self._take_guesses(step, tokens, numbers, {draft for draft, _ in ended}))
 
     def _take_guesses(
-        self, step: Step, tokens: Sequence[int], numbers: Sequence[Sequence[float]]
-    ) -> None:
-        """Go on with the results of lanes of guesses, as long as these came true."""
+        self,
+        step: Step,
+        tokens: Sequence[int],
+        numbers: Sequence[Sequence[float]],
+        over: set[Draft],
+    ) -> list[tuple[Draft, str | Exception]]:
+        """Go on with the results of lanes of guesses, as long as these came true.
+
+        `over` are replies that end with this step.  Returns how further ones end.
+        """
+        ended: list[tuple[Draft, str | Exception]] = []
         made: Counter[Draft] = Counter()
         true: Counter[Draft] = Counter()
         for index, (draft, lane) in step.guessed.items():
             made[draft] += 1
-            if draft.row == NO_ROW or draft.ids[lane.place :].tolist() != [lane.token]:
+            is_over = draft.row == NO_ROW or draft in over
+            if is_over or draft.ids[lane.place :].tolist() != [lane.token]:
                 # It has ended, or has another token here or before.
                 continue
             true[draft] += 1
@@ -253,10 +263,12 @@ class Steps:
             draft.drew()
             end = self._append(draft, step.token(index, draft, tokens[index], numbers[index]))
             if end is not None:
-                self._end([(draft, end)])
+                over.add(draft)
+                ended.append((draft, end))
         for draft, count in made.items():
             if draft.guesses is not None:
                 draft.guesses.note(count, true[draft])
+        return ended
 
     def _append(self, draft: Draft, new: DrawnToken) -> str | Exception | None:
         """Add its next token to a reply; return how the reply ends with it, None if it goes on."""

@@ -36,8 +36,8 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
 
 def play(
     loaded: LoadedModel, rows: str, jobs: Sequence[Job], *, speculates: bool
-) -> tuple[list[GenerationResult], int]:
-    """Return the replies to jobs, and the number of steps that they took."""
+) -> list[GenerationResult]:
+    """Return the replies to jobs."""
     engine = Engine(
         ROWS[rows](loaded.model), loaded.tokenizer.decode, drafter=Guesses if speculates else None
     )
@@ -46,7 +46,7 @@ def play(
         return list(await asyncio.gather(*map(engine.generate, jobs)))
 
     try:
-        return asyncio.run(ask()), engine.counts.steps
+        return asyncio.run(ask())
     finally:
         engine.close()
 
@@ -74,7 +74,7 @@ def test_replies_are_the_same_with_guesses_and_without(
         )
         for n in range(7)
     ]
-    plain, steps = play(loaded, rows, jobs, speculates=False)
+    plain = play(loaded, rows, jobs, speculates=False)
     whole = {job.ids[0]: (*job.ids, *reply.ids) for job, reply in zip(jobs, plain, strict=True)}
 
     def half_right(self: Guesses, ids: array[int], most: int) -> list[int]:
@@ -82,9 +82,10 @@ def test_replies_are_the_same_with_guesses_and_without(
         return [token if draw.random() < 0.8 else 7 for token in following]
 
     monkeypatch.setattr(Guesses, "next_tokens", half_right)
-    fast, fewer = play(loaded, rows, jobs, speculates=True)
+    fast = play(loaded, rows, jobs, speculates=True)
     assert [without_share(reply) for reply in fast] == [without_share(reply) for reply in plain]
-    assert fewer < 0.8 * steps
+    # Of each reply: how many of them share a step hangs on when they come.
+    assert sum(reply.steps for reply in fast) < 0.5 * sum(reply.steps for reply in plain)
     for reply in (fast[0], fast[1], fast[4]):
         assert reply.steps < 0.7 * len(reply.ids)
         assert 0.3 < reply.measures["guesses_true_share"] < 1
